@@ -1,0 +1,24 @@
+/**
+ * The port between the reverse process and the network: everything above it is tested with a
+ * hand-made predictor, everything below it knows tensors.
+ */
+
+import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+
+/** LLaDA's mask predictor: all masked positions at once, no causal mask, no time input. */
+export interface MaskPredictor {
+  /** Columns of the logits: the config's `embedding_size`, padding rows of the vocabulary included. */
+  readonly logitCount: number;
+  /** Most columns of a batch. */
+  readonly maxLength: number;
+  /**
+   * One forward pass.
+   *
+   * @returns Logits `[candidateIndexes.length, logitCount]`, row-major float32, owned by the caller.
+   *   A row's logits are bit-identical whatever other rows are in the batch.
+   * @throws {ApiError} `session_failed` if the runtime fails; the predictor stays usable.
+   */
+  predict(batch: CanvasBatch): Promise<Float32Array>;
+  /** Frees the session; pending predictions reject with `session_failed`. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,152 @@
+/**
+ * What the edge and a node say to each other.
+ *
+ * `POST /generations` with `authorization: Bearer <grant>` and a {@link NodeGenerationRequest} is
+ * answered by a stream of server-sent events whose `data` is one {@link NodeFrame} each, comments
+ * (`: heartbeat`) between, the last one `done` or `error`. A refusal before the stream begins is a
+ * JSON error body in the public API's shape. `GET /model` answers {@link NodeModel}.
+ */
+import { z } from "zod";
+import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS, MAX_STEPS } from "./limits.ts";
+
+/** One turn of a conversation, as the chat template takes it. */
+export const chatMessageSchema = z.strictObject({
+  role: z.enum(["system", "user", "assistant"]),
+  content: z.string().max(MAX_PROMPT_CHARACTERS),
+});
+export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/** Which candidates stay masked: LLaDA's `remasking`. */
+export const remaskingSchema = z.enum(["low_confidence", "random"]);
+
+/** Sampling parameters; what is left out is chosen by the node from the rest. */
+export const generationParametersSchema = z.strictObject({
+  /** Positions to fill, tokens. */
+  max_tokens: z.int().min(1).max(MAX_GENERATION_LENGTH),
+  /** Denoising steps; half of `max_tokens` when left out. */
+  steps: z.int().min(1).max(MAX_STEPS).optional(),
+  /** Divides `max_tokens`; near 32 when left out. */
+  block_length: z.int().min(1).max(MAX_GENERATION_LENGTH).optional(),
+  temperature: z.number().min(0).max(2).default(0),
+  cfg_scale: z.number().min(0).max(10).default(0),
+  remasking: remaskingSchema.default("low_confidence"),
+  /** Same request and seed, same tokens. */
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** Never predicts end-of-text: LLaDA's `logits_eos_inf`. */
+  logits_eos_inf: z.boolean().default(false),
+  /** Commits end-of-text last: LLaDA's `confidence_eos_eot_inf`. */
+  confidence_eos_eot_inf: z.boolean().default(false),
+  /** The text ends before the first of these. */
+  stop: z.array(z.string().min(1).max(256)).max(4).default([]),
+});
+export type GenerationParameters = z.infer<typeof generationParametersSchema>;
+
+/** One generation, as the edge hands it to a node. */
+export const nodeGenerationRequestSchema = z.strictObject({
+  request_id: z.string().min(1).max(128),
+  input: z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_PROMPT_CHARACTERS) }),
+    z.strictObject({
+      type: z.literal("messages"),
+      messages: z.array(chatMessageSchema).min(1).max(1_000),
+    }),
+  ]),
+  parameters: generationParametersSchema,
+});
+export type NodeGenerationRequest = z.infer<typeof nodeGenerationRequestSchema>;
+
+/** What a node's signature over an order allows: this request, once, until then. */
+export const grantSchema = z.strictObject({
+  request_id: z.string().min(1),
+  /** Most denoising steps that the node may run for it. */
+  max_steps: z.int().min(1),
+  /** Epoch milliseconds. */
+  expires_at: z.int(),
+});
+export type Grant = z.infer<typeof grantSchema>;
+
+/** What was executed: the bill. Signed by the node. */
+export const receiptSchema = z.strictObject({
+  request_id: z.string(),
+  node_id: z.string(),
+  outcome: z.enum(["completed", "cancelled", "failed"]),
+  prompt_tokens: z.int(),
+  /** Tokens of the text, end-of-text and what follows it not counted. */
+  completion_tokens: z.int(),
+  /** Denoising steps executed. */
+  steps: z.int(),
+  /** Canvas rows fed to the network over all steps; guidance feeds two a step. */
+  forward_passes: z.int(),
+  /** forward_passes × ceil(canvas positions / 256). */
+  step_units: z.int(),
+});
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** A position that now holds a token. */
+export const committedPositionSchema = z.strictObject({
+  /** Column of the canvas, the prompt's first token being 0. */
+  position: z.int(),
+  token_id: z.int(),
+  /** Probability in [0, 1] when it was committed. */
+  confidence: z.number(),
+  text: z.string(),
+});
+
+/** One event of a node's stream. */
+export const nodeFrameSchema = z.discriminatedUnion("type", [
+  /** Accepted; `ahead` requests run or wait before it. */
+  z.strictObject({ type: z.literal("queued"), ahead: z.int() }),
+  /** The canvas as it begins: `prompt_tokens` positions, then `generation_length` masked ones. */
+  z.strictObject({
+    type: z.literal("started"),
+    prompt_tokens: z.int(),
+    generation_length: z.int(),
+    steps: z.int(),
+    block_length: z.int(),
+  }),
+  /** One denoising step. */
+  z.strictObject({
+    type: z.literal("step"),
+    /** Counts from 1 over the whole run. */
+    step: z.int(),
+    /** Counts from 0. */
+    block: z.int(),
+    committed: z.array(committedPositionSchema),
+    masked_count: z.int(),
+    forward_passes: z.int(),
+    /** Text that became final at this step: everything before it is committed. Append-only. */
+    text_delta: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("done"),
+    finish_reason: z.enum(["stop", "length"]),
+    /** The whole text; equals the concatenated `text_delta`s. */
+    text: z.string(),
+    receipt: receiptSchema,
+    /** The receipt as a signed token, see signed-token.ts. */
+    signed_receipt: z.string(),
+  }),
+  z.strictObject({
+    type: z.literal("error"),
+    code: z.string(),
+    message: z.string(),
+    param: z.string().nullable(),
+    /** Present when steps were executed before it failed. */
+    signed_receipt: z.string().nullable(),
+  }),
+]);
+export type NodeFrame = z.infer<typeof nodeFrameSchema>;
+
+/** What a node serves. */
+export const nodeModelSchema = z.strictObject({
+  id: z.string(),
+  /** Canvas positions at most, prompt and generation together. */
+  max_length: z.int(),
+  vocabulary_size: z.int(),
+  parameter_count: z.int(),
+  /** SHA-256 of the weights, hex. */
+  weights_digest: z.string(),
+  /** Epoch seconds. */
+  created: z.int(),
+});
+export type NodeModel = z.infer<typeof nodeModelSchema>;

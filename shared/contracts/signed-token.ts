@@ -1,0 +1,54 @@
+/**
+ * Short signed statements between edge and node: grants and receipts.
+ *
+ * A token is `base64url(JSON) "." base64url(HMAC-SHA256)`. WebCrypto only, so that the same lines
+ * run in workerd and in Node.
+ */
+
+const encoder = new TextEncoder();
+const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
+
+/** Signs `payload` with `secret`. */
+export async function signToken(payload: unknown, secret: string): Promise<string> {
+  const body = toBase64Url(encoder.encode(JSON.stringify(payload)));
+  const signature = await crypto.subtle.sign(HMAC, await importKey(secret), encoder.encode(body));
+  return `${body}.${toBase64Url(new Uint8Array(signature))}`;
+}
+
+/**
+ * The payload of a token whose signature holds, else `null`; also `null` for anything that is no
+ * token. The payload's shape and its expiry are the caller's to check. Compares in constant time.
+ */
+export async function verifyToken(token: string, secret: string): Promise<unknown> {
+  const [body, signature, ...rest] = token.split(".");
+  if (!body || !signature || rest.length > 0) return null;
+  const signatureBytes = fromBase64Url(signature);
+  if (signatureBytes === null) return null;
+  const holds = await crypto.subtle.verify(
+    HMAC,
+    await importKey(secret),
+    signatureBytes,
+    encoder.encode(body),
+  );
+  const bodyBytes = holds ? fromBase64Url(body) : null;
+  return bodyBytes === null ? null : JSON.parse(new TextDecoder().decode(bodyBytes));
+}
+
+function importKey(secret: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", encoder.encode(secret), HMAC, false, ["sign", "verify"]);
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) return null;
+  try {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}

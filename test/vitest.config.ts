@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+/** One project per kind of test, so that a failing kind names itself. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], root: "." } },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          root: ".",
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      { test: { name: "architecture", include: ["test/architecture/**/*.test.ts"], root: "." } },
+    ],
+  },
+});
