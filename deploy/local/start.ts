@@ -1,0 +1,79 @@
+/**
+ * `npm start`: the whole product on this machine until Ctrl-C. `-- --port N` chooses the port.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Demo, ensureDemoKeys } from "./demo-keys.ts";
+import { createSecrets, type StackSecrets, startLocalStack } from "./local-stack.ts";
+import { LOCAL_DIRECTORY } from "./paths.ts";
+import { isPortFree, untilStopped } from "./process-life.ts";
+
+const DEFAULT_PORT = 8787;
+
+function readPort(): number {
+  const { values } = parseArgs({ options: { port: { type: "string" } } });
+  const port = Number(values.port ?? DEFAULT_PORT);
+  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
+  throw new Error(`--port takes a number from 0 to 65535, not ${values.port}.`);
+}
+
+async function readSecrets(): Promise<StackSecrets> {
+  const file = join(LOCAL_DIRECTORY, "secrets.json");
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch {
+    const secrets = createSecrets();
+    await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+    return secrets;
+  }
+}
+
+function greeting(stackUrl: string, demo: Demo): string {
+  return `
+Unmask is up at ${stackUrl}   (keys in .unmask/demo.json, Ctrl-C stops it)
+
+Try it:
+
+curl -s ${demo.base_url}/chat/completions \\
+  -H "authorization: Bearer ${demo.api_key}" \\
+  -H "content-type: application/json" \\
+  -d '{"messages": [{"role": "user", "content": "Tell me a story about a cat."}], "max_tokens": 64}'
+
+`;
+}
+
+async function start(stopped: Promise<void>): Promise<void> {
+  const port = readPort();
+  if (!(await isPortFree(port))) {
+    throw new Error(`Port ${port} is taken. Choose another: npm start -- --port ${port + 1}`);
+  }
+  await mkdir(LOCAL_DIRECTORY, { recursive: true });
+  const secrets = await readSecrets();
+  const stack = await startLocalStack({
+    port,
+    directory: LOCAL_DIRECTORY,
+    secrets,
+    writeLog: (text) => process.stderr.write(text),
+  });
+  try {
+    const demo = await ensureDemoKeys(
+      stack.url,
+      secrets.OPERATOR_SECRET,
+      join(LOCAL_DIRECTORY, "demo.json"),
+    );
+    process.stdout.write(greeting(stack.url, demo));
+    await stopped;
+  } finally {
+    await stack.stop();
+  }
+}
+
+try {
+  // Listened for from the first moment: a stop while things start must stop what has started.
+  await start(untilStopped());
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`unmask: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
