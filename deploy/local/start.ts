@@ -1,8 +1,9 @@
 /**
- * `npm start`: the whole product on this machine until Ctrl-C. `-- --port N` chooses the port.
+ * `npm start`: the whole product on this machine until Ctrl-C. `-- --port N` chooses the port (0:
+ * any free one), `-- --directory DIR` where keys and state are kept.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Demo, ensureDemoKeys } from "./demo-keys.ts";
 import { createSecrets, type StackSecrets, startLocalStack } from "./local-stack.ts";
@@ -11,15 +12,27 @@ import { isPortFree, untilStopped } from "./process-life.ts";
 
 const DEFAULT_PORT = 8787;
 
-function readPort(): number {
-  const { values } = parseArgs({ options: { port: { type: "string" } } });
-  const port = Number(values.port ?? DEFAULT_PORT);
-  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
-  throw new Error(`--port takes a number from 0 to 65535, not ${values.port}.`);
+interface StartOptions {
+  readonly port: number;
+  readonly directory: string;
 }
 
-async function readSecrets(): Promise<StackSecrets> {
-  const file = join(LOCAL_DIRECTORY, "secrets.json");
+function readOptions(): StartOptions {
+  const { values } = parseArgs({
+    options: {
+      port: { type: "string", default: String(DEFAULT_PORT) },
+      directory: { type: "string", default: LOCAL_DIRECTORY },
+    },
+  });
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`--port takes a number from 0 to 65535, not ${values.port}.`);
+  }
+  return { port, directory: resolve(values.directory) };
+}
+
+async function readSecrets(directory: string): Promise<StackSecrets> {
+  const file = join(directory, "secrets.json");
   try {
     return JSON.parse(await readFile(file, "utf8"));
   } catch {
@@ -29,9 +42,9 @@ async function readSecrets(): Promise<StackSecrets> {
   }
 }
 
-function greeting(stackUrl: string, demo: Demo): string {
+function greeting(stackUrl: string, demo: Demo, demoFile: string): string {
   return `
-Unmask is up at ${stackUrl}   (keys in .unmask/demo.json, Ctrl-C stops it)
+Unmask is up at ${stackUrl}   (keys in ${demoFile}, Ctrl-C stops it)
 
 Try it:
 
@@ -44,25 +57,22 @@ curl -s ${demo.base_url}/chat/completions \\
 }
 
 async function start(stopped: Promise<void>): Promise<void> {
-  const port = readPort();
+  const { port, directory } = readOptions();
   if (!(await isPortFree(port))) {
     throw new Error(`Port ${port} is taken. Choose another: npm start -- --port ${port + 1}`);
   }
-  await mkdir(LOCAL_DIRECTORY, { recursive: true });
-  const secrets = await readSecrets();
+  await mkdir(directory, { recursive: true });
+  const secrets = await readSecrets(directory);
   const stack = await startLocalStack({
     port,
-    directory: LOCAL_DIRECTORY,
+    directory,
     secrets,
     writeLog: (text) => process.stderr.write(text),
   });
   try {
-    const demo = await ensureDemoKeys(
-      stack.url,
-      secrets.OPERATOR_SECRET,
-      join(LOCAL_DIRECTORY, "demo.json"),
-    );
-    process.stdout.write(greeting(stack.url, demo));
+    const demoFile = join(directory, "demo.json");
+    const demo = await ensureDemoKeys(stack.url, secrets.OPERATOR_SECRET, demoFile);
+    process.stdout.write(greeting(stack.url, demo, relative(process.cwd(), demoFile)));
     await stopped;
   } finally {
     await stack.stop();
