@@ -1,0 +1,98 @@
+/**
+ * One row that is being denoised: a prompt, then the generation region.
+ *
+ * Owns: the token ids and which columns are padding.
+ * Does not own: which columns are filled when (sampler/), how rows share a forward pass
+ * (canvas-batch.ts).
+ */
+
+/** What a canvas begins as. */
+export interface CanvasStart {
+  /** Token ids of the prompt, padding included where `attended` marks some. */
+  readonly promptTokenIds: ArrayLike<number>;
+  /** Masked columns to append, at least 1. */
+  readonly generationLength: number;
+  readonly maskTokenId: number;
+  /** `[promptLength]`: 0 where a prompt column is padding; null when none is. */
+  readonly attended?: ArrayLike<number> | null;
+}
+
+/** The fixed-length array of token ids, prompt and generation region; a masked column holds the mask id. */
+export class Canvas {
+  /** `[length]`; written by the one reverse process that owns this canvas. */
+  readonly tokenIds: Int32Array;
+  /** `[length]`: 1 where the column is attended to; null when every column is. Never changes. */
+  readonly attended: Uint8Array | null;
+  /** Columns before the generation region, padding included. */
+  readonly promptLength: number;
+
+  /**
+   * @param tokenIds `[length]`, owned by the canvas from now on.
+   * @param promptLength Columns before the generation region, 0 to `tokenIds.length`.
+   * @param attended `[length]` or null.
+   */
+  constructor(tokenIds: Int32Array, promptLength: number, attended: Uint8Array | null) {
+    this.tokenIds = tokenIds;
+    this.promptLength = promptLength;
+    this.attended = attended;
+  }
+
+  /**
+   * A prompt followed by `generationLength` masks.
+   *
+   * @throws {RangeError} if `attended` has another length than the prompt.
+   */
+  static start(start: CanvasStart): Canvas {
+    const promptLength = start.promptTokenIds.length;
+    const length = promptLength + start.generationLength;
+    const tokenIds = new Int32Array(length).fill(start.maskTokenId);
+    tokenIds.set(start.promptTokenIds);
+    const mask = start.attended ?? null;
+    if (mask === null) {
+      return new Canvas(tokenIds, promptLength, null);
+    }
+    if (mask.length !== promptLength) {
+      throw new RangeError(`${mask.length} attended columns for a prompt of ${promptLength}`);
+    }
+    const attended = new Uint8Array(length).fill(1);
+    attended.set(mask);
+    return new Canvas(tokenIds, promptLength, attended);
+  }
+
+  /** Columns, prompt, padding and generation region together. */
+  get length(): number {
+    return this.tokenIds.length;
+  }
+
+  /** Columns of the generation region. */
+  get generationLength(): number {
+    return this.tokenIds.length - this.promptLength;
+  }
+
+  /** The first column that is no padding: the row's position 0. */
+  get firstColumn(): number {
+    return this.attended === null ? 0 : Math.max(0, this.attended.indexOf(1));
+  }
+
+  /** Columns in `[start, end)` that hold the mask id. */
+  countMasked(maskTokenId: number, start = 0, end: number = this.tokenIds.length): number {
+    let count = 0;
+    for (let column = start; column < end; column += 1) {
+      if (this.tokenIds[column] === maskTokenId) count += 1;
+    }
+    return count;
+  }
+
+  /** Columns in `[start, end)` that hold the mask id, ascending. */
+  maskedColumns(maskTokenId: number, start = 0, end: number = this.tokenIds.length): Int32Array {
+    const columns = new Int32Array(this.countMasked(maskTokenId, start, end));
+    let count = 0;
+    for (let column = start; column < end; column += 1) {
+      if (this.tokenIds[column] === maskTokenId) {
+        columns[count] = column;
+        count += 1;
+      }
+    }
+    return columns;
+  }
+}
