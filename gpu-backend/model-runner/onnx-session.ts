@@ -1,0 +1,130 @@
+/**
+ * One ONNX Runtime session; the only importer of the runtime.
+ *
+ * Owns: how a graph is loaded, and that a call has just the tensors that the graph declares.
+ * Does not own: the thread it blocks (session-worker.ts), the meaning of tensors (model/graph.ts).
+ * Walk: step 9.
+ */
+
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { ApiError } from "#shared/contracts/errors.ts";
+
+/** Where the network runs; providers other than `cpu` need their libraries on the machine. */
+export type ExecutionProvider = "cpu" | "cuda" | "tensorrt" | "webgpu";
+
+/** How a session runs. */
+export interface SessionOptions {
+  readonly executionProvider: ExecutionProvider;
+  /** Threads of one operator; 0 lets the runtime choose (one per physical core). */
+  readonly intraOpThreads: number;
+}
+
+/** A tensor to feed, row-major. */
+export type InputTensor =
+  | { readonly type: "int32"; readonly shape: readonly number[]; readonly data: Int32Array }
+  | { readonly type: "bool"; readonly shape: readonly number[]; readonly data: Uint8Array };
+
+/** A loaded graph. Calls block the thread. */
+export interface OnnxSession {
+  /**
+   * Runs the graph.
+   *
+   * @param inputs Just the graph's inputs, by name.
+   * @param outputName A float32 output of the graph.
+   * @returns The output's data, owned by the caller.
+   * @throws {ApiError} `session_failed`; the session stays usable.
+   */
+  run(inputs: Readonly<Record<string, InputTensor>>, outputName: string): Promise<Float32Array>;
+  /** Frees the native memory. */
+  release(): Promise<void>;
+}
+
+/** The runtime writes to standard error by itself; only what it cannot survive may get through. */
+const LOG_FATAL = 4;
+
+/**
+ * Loads a graph whose weights are external data.
+ *
+ * @param graph Encoded ONNX model.
+ * @param weightsFolder Real path of the directory that the external data is relative to: the runtime
+ *   refuses links that lead out of it.
+ * @throws {ApiError} `session_failed` if the runtime refuses the graph.
+ */
+export async function createOnnxSession(
+  graph: Uint8Array,
+  weightsFolder: string,
+  options: SessionOptions,
+): Promise<OnnxSession> {
+  const session = await load(graph, weightsFolder, options);
+  return {
+    async run(inputs, outputName) {
+      checkNames(session, inputs, outputName);
+      const output = await runNative(session, inputs, outputName);
+      if (!(output?.data instanceof Float32Array)) {
+        throw new ApiError("session_failed", `The output ${outputName} is not float32.`);
+      }
+      return output.data;
+    },
+    release: () => session.release(),
+  };
+}
+
+async function load(
+  graph: Uint8Array,
+  weightsFolder: string,
+  options: SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(graph, {
+      executionProviders: [options.executionProvider],
+      intraOpNumThreads: options.intraOpThreads,
+      interOpNumThreads: 1,
+      logSeverityLevel: LOG_FATAL,
+      extra: { session: { model_external_initializers_file_folder_path: weightsFolder } },
+    });
+  } catch (cause) {
+    throw new ApiError(
+      "session_failed",
+      `The runtime cannot load the network on ${options.executionProvider}.`,
+      { cause },
+    );
+  }
+}
+
+function checkNames(
+  session: InferenceSession,
+  inputs: Readonly<Record<string, InputTensor>>,
+  outputName: string,
+): void {
+  const missing = session.inputNames.find((name) => !Object.hasOwn(inputs, name));
+  const unknown = Object.keys(inputs).find((name) => !session.inputNames.includes(name));
+  if (missing !== undefined || unknown !== undefined) {
+    const fault = missing === undefined ? `has no input ${unknown}` : `lacks its input ${missing}`;
+    throw new ApiError("session_failed", `The graph ${fault}.`);
+  }
+  if (!session.outputNames.includes(outputName)) {
+    throw new ApiError("session_failed", `The graph has no output ${outputName}.`);
+  }
+}
+
+async function runNative(
+  session: InferenceSession,
+  inputs: Readonly<Record<string, InputTensor>>,
+  outputName: string,
+): Promise<Tensor | undefined> {
+  try {
+    const feeds = Object.fromEntries(
+      Object.entries(inputs).map(([name, input]) => [name, toTensor(input)]),
+    );
+    const results = await session.run(feeds, [outputName]);
+    return results[outputName];
+  } catch (cause) {
+    throw new ApiError("session_failed", "The runtime failed during a forward pass.", { cause });
+  }
+}
+
+function toTensor(input: InputTensor): Tensor {
+  return input.type === "int32"
+    ? new Tensor("int32", input.data, input.shape)
+    : new Tensor("bool", input.data, input.shape);
+}

@@ -1,0 +1,23 @@
+import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { SessionOptions } from "./onnx-session.ts";
+
+/** What the session's thread is started with. */
+export interface SessionWorkerData {
+  /** Encoded ONNX model. */
+  readonly graph: Uint8Array;
+  readonly weightsFolder: string;
+  readonly options: SessionOptions;
+}
+
+/** To the session's thread: one forward pass; the batch's arrays are transferred. */
+export interface PredictMessage {
+  readonly id: number;
+  readonly batch: CanvasBatch;
+}
+
+/** From the session's thread. Failures carry our own sentence, never the runtime's. */
+export type SessionReply =
+  | { readonly kind: "ready" }
+  | { readonly kind: "load-failed"; readonly message: string }
+  | { readonly kind: "logits"; readonly id: number; readonly logits: Float32Array }
+  | { readonly kind: "predict-failed"; readonly id: number; readonly message: string };

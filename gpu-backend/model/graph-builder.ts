@@ -1,0 +1,157 @@
+/**
+ * Writes an ONNX model, node by node.
+ *
+ * Owns: names of values, attributes, initializers, and their encoding as protobuf.
+ * Does not own: what the network computes (transformer-layer.ts, graph.ts).
+ */
+
+import onnxProto from "onnx-proto";
+import type { TensorType } from "./safetensors.ts";
+import type { TensorLocation } from "./tensor-table.ts";
+
+const { onnx } = onnxProto;
+
+/** Name of a value that flows between nodes. */
+export type Value = string;
+
+/** Integers stay integers: a number is written as an integer attribute, a `float` as a float. */
+export type Attribute = number | { readonly float: number };
+
+/** Element types of a graph's inputs and outputs. */
+export type ElementType = "float32" | "int32" | "bool";
+
+/** Domain of ONNX Runtime's own operators. */
+export const MICROSOFT_DOMAIN = "com.microsoft";
+
+const OPSET_VERSION = 23;
+const IR_VERSION = 11;
+
+const { DataType } = onnx.TensorProto;
+const ELEMENT_TYPES = {
+  float32: DataType.FLOAT,
+  int32: DataType.INT32,
+  bool: DataType.BOOL,
+} as const;
+const WEIGHT_TYPES: Readonly<Record<TensorType, number>> = {
+  F32: DataType.FLOAT,
+  BF16: DataType.BFLOAT16,
+  F16: DataType.FLOAT16,
+};
+
+/** Collects the nodes of one graph; every method returns the name of the value it made. */
+export class GraphBuilder {
+  readonly #nodes: onnxProto.onnx.INodeProto[] = [];
+  readonly #initializers: onnxProto.onnx.ITensorProto[] = [];
+  readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
+  readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
+  readonly #weights = new Map<string, Value>();
+
+  /** Declares an input; a string in `shape` is a size known only at run time. */
+  input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
+    this.#inputs.push(valueInfo(name, type, shape));
+    return name;
+  }
+
+  /** Declares `value` as an output of the graph, called `name`. */
+  output(name: string, value: Value, type: ElementType, shape: readonly (number | string)[]): void {
+    this.#nodes.push({ opType: "Identity", name, input: [value], output: [name] });
+    this.#outputs.push(valueInfo(name, type, shape));
+  }
+
+  /** Adds an operator with one output; an empty input name leaves an optional input out. */
+  node(
+    opType: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = "",
+  ): Value {
+    const name = `${opType}_${this.#nodes.length}`;
+    this.#nodes.push({
+      opType,
+      domain,
+      name,
+      input: [...inputs],
+      output: [name],
+      attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
+    });
+    return name;
+  }
+
+  /** Adds a float32 constant, row-major. */
+  floats(name: string, shape: readonly number[], data: Float32Array): Value {
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return this.#constant(name, DataType.FLOAT, shape, rawData);
+  }
+
+  /** Adds a constant list of int64, as shapes and axes are. */
+  integers(name: string, values: readonly number[]): Value {
+    const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    return this.#constant(name, DataType.INT64, [values.length], rawData);
+  }
+
+  /** Refers to a tensor of the checkpoint where it lies, in its own element type; once per name. */
+  weight(name: string, tensor: TensorLocation): Value {
+    if (!this.#weights.has(name)) {
+      this.#weights.set(name, name);
+      this.#initializers.push({
+        name,
+        dims: [...tensor.shape],
+        dataType: WEIGHT_TYPES[tensor.type],
+        dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+        externalData: [
+          { key: "location", value: tensor.location },
+          { key: "offset", value: String(tensor.byteOffset) },
+          { key: "length", value: String(tensor.byteLength) },
+        ],
+      });
+    }
+    return name;
+  }
+
+  /** Widens a value to float32; the runtime folds this where the value is constant. */
+  toFloat32(value: Value, type: TensorType): Value {
+    return type === "F32" ? value : this.node("Cast", [value], { to: DataType.FLOAT });
+  }
+
+  /** Encodes the graph. */
+  encode(graphName: string): Uint8Array {
+    return onnx.ModelProto.encode({
+      irVersion: IR_VERSION,
+      producerName: "unmask",
+      opsetImport: [
+        { domain: "", version: OPSET_VERSION },
+        { domain: MICROSOFT_DOMAIN, version: 1 },
+      ],
+      graph: {
+        name: graphName,
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    }).finish();
+  }
+
+  #constant(name: string, dataType: number, shape: readonly number[], rawData: Uint8Array): Value {
+    this.#initializers.push({ name, dims: [...shape], dataType, rawData });
+    return name;
+  }
+}
+
+function attribute(name: string, value: Attribute): onnxProto.onnx.IAttributeProto {
+  const { AttributeType } = onnx.AttributeProto;
+  return typeof value === "number"
+    ? { name, type: AttributeType.INT, i: value }
+    : { name, type: AttributeType.FLOAT, f: value.float };
+}
+
+function valueInfo(
+  name: string,
+  type: ElementType,
+  shape: readonly (number | string)[],
+): onnxProto.onnx.IValueInfoProto {
+  const dim = shape.map((side) =>
+    typeof side === "number" ? { dimValue: side } : { dimParam: side },
+  );
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim } } } };
+}
