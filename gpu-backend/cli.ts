@@ -1,0 +1,140 @@
+/**
+ * `unmask`: the operator's command line.
+ *
+ * Owns: the table of commands, their flags, and how results and failures are written.
+ * Does not own: what a command does (commands/).
+ */
+
+import { parseArgs } from "node:util";
+import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
+import type { Command, Flags } from "./commands/command.ts";
+import { logitsCommand } from "./commands/logits.ts";
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  logits: logitsCommand,
+};
+
+const EXIT_FAILURE = 2;
+
+/** A mistake in the command line itself; its usage line is shown. */
+class UsageError extends ApiError {
+  readonly usage: string;
+
+  constructor(code: ErrorCode, message: string, usage: string, param: string | null) {
+    super(code, message, { param });
+    this.usage = usage;
+  }
+}
+
+/** What the command line reads from and writes to; passed in for tests. */
+export interface CliStreams {
+  writeOutput(text: string): void;
+  writeError(text: string): void;
+}
+
+/**
+ * Runs one command.
+ *
+ * @param args The words after the program's name.
+ * @returns The exit code: 0, or 2 with one line of JSON on the error stream.
+ */
+export async function runCli(args: readonly string[], streams: CliStreams): Promise<number> {
+  try {
+    const text = await answer(args);
+    if (text !== null) {
+      streams.writeOutput(`${text}\n`);
+    }
+    return 0;
+  } catch (error) {
+    streams.writeError(describeFailure(error));
+    return EXIT_FAILURE;
+  }
+}
+
+/** Returns the text for standard output; null for none. */
+async function answer(args: readonly string[]): Promise<string | null> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    throw new UsageError(
+      "missing_parameter",
+      "A command is required.",
+      "unmask <command>",
+      "command",
+    );
+  }
+  if (name === "--help" || name === "-h" || name === "help") {
+    return describeCommands();
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    throw new UsageError(
+      "unknown_parameter",
+      `Unknown command ${name}.`,
+      "unmask <command>",
+      "command",
+    );
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    return `usage: unmask ${command.usage}\n\n${command.summary}`;
+  }
+  const document = await command.run(parseFlags(command, rest));
+  return document === undefined ? null : JSON.stringify(document);
+}
+
+function parseFlags(command: Command, args: readonly string[]): Flags {
+  const usage = `unmask ${command.usage}`;
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(
+      Object.keys(command.flags).map((flag) => [flag, { type: "string" as const }]),
+    ),
+    strict: false,
+    tokens: true,
+  });
+  const flags: Record<string, string> = {};
+  for (const token of tokens) {
+    if (token.kind !== "option" || !Object.hasOwn(command.flags, token.name)) {
+      const word = token.kind === "option" ? token.rawName : (args[token.index] ?? "");
+      throw new UsageError("unknown_parameter", `Unknown argument ${word}.`, usage, word);
+    }
+    const fault = token.value === undefined ? "needs a value" : "is given twice";
+    if (token.value === undefined || Object.hasOwn(flags, token.name)) {
+      throw new UsageError("invalid_parameter", `${token.rawName} ${fault}.`, usage, token.name);
+    }
+    flags[token.name] = token.value;
+  }
+  const missing = Object.keys(command.flags).find(
+    (flag) => command.flags[flag] === "required" && !Object.hasOwn(flags, flag),
+  );
+  if (missing !== undefined) {
+    throw new UsageError("missing_parameter", `--${missing} is required.`, usage, missing);
+  }
+  return flags;
+}
+
+function describeCommands(): string {
+  const lines = Object.values(COMMANDS).map(
+    (command) => `  unmask ${command.usage}\n      ${command.summary}`,
+  );
+  return `usage: unmask <command>\n\n${lines.join("\n")}\n`;
+}
+
+function describeFailure(error: unknown): string {
+  const failure =
+    error instanceof ApiError
+      ? error
+      : new ApiError("internal_error", "The command failed unexpectedly.");
+  const { code, message, param } = failure;
+  const json = JSON.stringify({ error: { code, message, param } });
+  return failure instanceof UsageError ? `${json}\nusage: ${failure.usage}\n` : `${json}\n`;
+}
+
+if (import.meta.main) {
+  // A reader that has seen enough closes the pipe; that is no failure to report.
+  process.stdout.on("error", () => process.exit(EXIT_FAILURE));
+  // Not process.exit() at the end: it would cut off what a pipe has not taken yet.
+  process.exitCode = await runCli(process.argv.slice(2), {
+    writeOutput: (text) => process.stdout.write(text),
+    writeError: (text) => process.stderr.write(text),
+  });
+}
