@@ -1,0 +1,62 @@
+import type { ApiError } from "#shared/contracts/errors.ts";
+import type { FinishReason } from "./text-assembly.ts";
+
+/** A column that now holds a token and keeps it. */
+export interface CommittedPosition {
+  /** Column of the canvas, the prompt's first token being 0. */
+  readonly position: number;
+  readonly tokenId: number;
+  /** In [0, 1]. */
+  readonly confidence: number;
+  /** The token's own text; U+FFFD where it is part of a character, empty for a special token. */
+  readonly text: string;
+}
+
+/** What a generation has cost so far. */
+export interface GenerationUsage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Denoising steps executed. */
+  readonly steps: number;
+  /** Rows fed to the network. */
+  readonly forwardPasses: number;
+  /** `forwardPasses` times the canvas's length in units of 256 columns, rounded up. */
+  readonly stepUnits: number;
+}
+
+/** One denoising step, as it is published. */
+export interface StepEvent {
+  readonly type: "step";
+  /** From 1 over the whole run. */
+  readonly step: number;
+  /** From 0. */
+  readonly block: number;
+  /** Ascending by position. */
+  readonly committed: readonly CommittedPosition[];
+  readonly maskedCount: number;
+  readonly forwardPasses: number;
+  /** Text that became final at this step. */
+  readonly textDelta: string;
+}
+
+/** The last event of every generation. */
+export type FinishedEvent =
+  | {
+      readonly type: "finished";
+      readonly outcome: "completed";
+      readonly finishReason: FinishReason;
+      readonly text: string;
+      readonly usage: GenerationUsage;
+    }
+  | {
+      readonly type: "finished";
+      readonly outcome: "cancelled" | "failed";
+      readonly error: ApiError;
+      readonly usage: GenerationUsage;
+    };
+
+/** What a generation tells its listener, in this order: started, steps, finished. */
+export type GenerationEvent = { readonly type: "started" } | StepEvent | FinishedEvent;
+
+/** Told of every event as it happens, between two forward passes: returns quickly, never throws. */
+export type GenerationListener = (event: GenerationEvent) => void;

@@ -1,0 +1,192 @@
+/**
+ * One request's state, from admission to its last event.
+ *
+ * Owns: its reverse process and text, what it has cost, and telling its listener.
+ * Does not own: when it runs (scheduler.ts), the forward pass (engine.ts), the wire (server/).
+ */
+import { ApiError } from "#shared/contracts/errors.ts";
+import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
+import type { PredictorRow } from "../canvas/canvas-batch.ts";
+import type { DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import type {
+  CommittedPosition,
+  FinishedEvent,
+  GenerationListener,
+  GenerationUsage,
+} from "./generation-event.ts";
+import type { Schedulable } from "./scheduler.ts";
+import { TextAssembly, type TokenDecoder } from "./text-assembly.ts";
+
+/** What a generation is made of; see `create-generation.ts`. */
+export interface GenerationParts {
+  readonly requestId: string;
+  readonly process: ReverseProcess;
+  /** Padded length of its rows, columns. */
+  readonly lengthBucket: number;
+  readonly decoder: TokenDecoder;
+  readonly stops: readonly string[];
+  readonly listener: GenerationListener;
+}
+
+/** A request that is being denoised; everything but its text is derived from its process. */
+export class Generation implements Schedulable {
+  readonly requestId: string;
+  readonly lengthBucket: number;
+  readonly #process: ReverseProcess;
+  readonly #decoder: TokenDecoder;
+  readonly #assembly: TextAssembly;
+  readonly #listener: GenerationListener;
+  /** First column whose token has not been given to the text. */
+  #textColumn: number;
+  #hasStarted = false;
+  #isCancelled = false;
+  #isFinished = false;
+
+  constructor(parts: GenerationParts) {
+    const { canvas, settings } = parts.process;
+    const ends = [settings.endOfTextTokenId, settings.endOfTurnTokenId];
+    this.requestId = parts.requestId;
+    this.lengthBucket = parts.lengthBucket;
+    this.#process = parts.process;
+    this.#decoder = parts.decoder;
+    this.#listener = parts.listener;
+    this.#textColumn = canvas.promptLength;
+    this.#assembly = new TextAssembly(parts.decoder, {
+      endTokenIds: new Set(ends.filter((id) => id !== null)),
+      stops: parts.stops,
+    });
+  }
+
+  /** Columns of the prompt. */
+  get promptLength(): number {
+    return this.#process.canvas.promptLength;
+  }
+
+  /** Columns to fill. */
+  get generationLength(): number {
+    return this.#process.settings.generationLength;
+  }
+
+  /** Denoising steps of the whole run. */
+  get steps(): number {
+    return this.#process.settings.steps;
+  }
+
+  get blockLength(): number {
+    return this.#process.settings.blockLength;
+  }
+
+  get rowCount(): number {
+    return this.#process.settings.guidanceScale > 0 ? 2 : 1;
+  }
+
+  get remainingSteps(): number {
+    return this.steps - this.#process.step;
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  /** True from {@link cancel} on. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** True once the last event was published. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  get usage(): GenerationUsage {
+    const { canvas, step, forwardPasses } = this.#process;
+    return {
+      promptTokens: canvas.promptLength,
+      completionTokens: this.#assembly.completionTokenCount,
+      steps: step,
+      forwardPasses,
+      stepUnits: forwardPasses * Math.ceil(canvas.length / POSITIONS_PER_STEP_UNIT),
+    };
+  }
+
+  /** Asks for an end at the next step; a pass that is under way still counts. */
+  cancel(): void {
+    this.#isCancelled = true;
+  }
+
+  /** Rows of the next pass. The first call publishes `started`. */
+  forwardRows(): PredictorRow[] {
+    if (!this.#hasStarted) {
+      this.#hasStarted = true;
+      this.#listener({ type: "started" });
+    }
+    return this.#process.forwardRows();
+  }
+
+  /**
+   * Takes the logits of its rows and publishes the step; after the last one, `finished`.
+   *
+   * @param logits One `[candidates, logitCount]` float32 per row of {@link forwardRows}; overwritten.
+   * @throws {ApiError} `session_failed` if the network is broken; nothing is published then.
+   */
+  commit(logits: readonly Float32Array[], logitCount: number): void {
+    const step = this.#process.commit(logits, logitCount);
+    const committed = this.#describeCommitted(step);
+    const textDelta = this.#extendText();
+    this.#listener({
+      type: "step",
+      step: step.step + 1,
+      block: step.block,
+      committed,
+      maskedCount: step.maskedCount,
+      forwardPasses: step.forwardPasses,
+      textDelta,
+    });
+    if (!this.#process.isFinished) return;
+    const { finishReason, text } = this.#assembly;
+    this.#finish({
+      type: "finished",
+      outcome: "completed",
+      finishReason,
+      text,
+      usage: this.usage,
+    });
+  }
+
+  /** Ends a cancelled generation. */
+  finishCancelled(): void {
+    const error = new ApiError("cancelled", "The request was cancelled.");
+    this.#finish({ type: "finished", outcome: "cancelled", error, usage: this.usage });
+  }
+
+  /** Ends a generation that cannot go on. */
+  fail(error: ApiError): void {
+    this.#finish({ type: "finished", outcome: "failed", error, usage: this.usage });
+  }
+
+  #finish(event: FinishedEvent): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#listener(event);
+  }
+
+  #describeCommitted(step: DenoisingStep): CommittedPosition[] {
+    let candidate = 0;
+    return Array.from(step.committed, (position) => {
+      while (step.positions[candidate] !== position) candidate += 1;
+      const tokenId = step.tokenIds[candidate] ?? 0;
+      const confidence = step.confidences[candidate] ?? 0;
+      return { position, tokenId, confidence, text: this.#decoder.decode([tokenId]) };
+    });
+  }
+
+  /** Gives the text every token that follows without a mask between; at the end, the rest too. */
+  #extendText(): string {
+    const { canvas, settings, isFinished } = this.#process;
+    const start = this.#textColumn;
+    const maskedAt = canvas.tokenIds.indexOf(settings.maskTokenId, start);
+    this.#textColumn = isFinished || maskedAt < 0 ? canvas.length : maskedAt;
+    const delta = this.#assembly.append(canvas.tokenIds.subarray(start, this.#textColumn));
+    return isFinished ? delta + this.#assembly.finish() : delta;
+  }
+}
