@@ -1,0 +1,59 @@
+/**
+ * The command line's engine: rows run side by side until the last is finished. No queue, no fairness,
+ * no cancellation; those are engine/.
+ */
+
+import { type PredictorRow, packRows, splitLogits } from "../canvas/canvas-batch.ts";
+import { lengthBucket } from "../canvas/length-bucket.ts";
+import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
+import type { DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+
+/**
+ * One forward pass for all rows of one length bucket, and as many passes as there are buckets.
+ *
+ * @returns One `[candidates, logitCount]` per row, in the order of `rows`; float32, owned by the caller.
+ * @throws {ApiError} `session_failed` if the runtime fails.
+ */
+export async function predictRows(
+  rows: readonly PredictorRow[],
+  predictor: MaskPredictor,
+): Promise<Float32Array[]> {
+  const answers = new Map<PredictorRow, Float32Array>();
+  const buckets = Map.groupBy(rows, (row) =>
+    lengthBucket(row.tokenIds.length, predictor.maxLength),
+  );
+  for (const [length, members] of buckets) {
+    const logits = await predictor.predict(packRows(members, length));
+    for (const [index, view] of splitLogits(members, logits, predictor.logitCount).entries()) {
+      const row = members[index];
+      if (row !== undefined) answers.set(row, view);
+    }
+  }
+  return rows.map((row) => answers.get(row) ?? new Float32Array(0));
+}
+
+/**
+ * Runs every process to its end, all unfinished ones sharing each forward pass.
+ *
+ * @param onStep Called after each round with the step of every process that took part, in order.
+ * @throws {ApiError} `session_failed` if the network fails.
+ */
+export async function denoiseRows(
+  processes: readonly ReverseProcess[],
+  predictor: MaskPredictor,
+  onStep: (steps: readonly DenoisingStep[]) => void = () => undefined,
+): Promise<void> {
+  let running = processes.filter((process) => !process.isFinished);
+  while (running.length > 0) {
+    const rowsOfProcess = running.map((process) => process.forwardRows());
+    const logits = await predictRows(rowsOfProcess.flat(), predictor);
+    let offset = 0;
+    const steps = running.map((process, index) => {
+      const start = offset;
+      offset += rowsOfProcess[index]?.length ?? 0;
+      return process.commit(logits.slice(start, offset), predictor.logitCount);
+    });
+    onStep(steps);
+    running = running.filter((process) => !process.isFinished);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * A mask predictor without a network, for tests of everything above the port.
+ *
+ * Contract: a row's logits are a function of its own attended tokens and of a column's position among
+ * them, never of padding, of the batch's length or of other rows, as the real network's are.
+ */
+import type { CanvasBatch } from "../../gpu-backend/canvas/canvas-batch.ts";
+import type { MaskPredictor } from "../../gpu-backend/model-runner/mask-predictor.ts";
+
+/** The logits of one column: `[logitCount]`. */
+export type FakeLogits = (
+  tokenIds: readonly number[],
+  position: number,
+  logitCount: number,
+) => ArrayLike<number>;
+
+export interface FakeMaskPredictor extends MaskPredictor {
+  /** Every batch that was fed, in order. */
+  readonly batches: readonly CanvasBatch[];
+  /** Rows fed over all calls. */
+  readonly rowCount: number;
+}
+
+export interface FakeMaskPredictorOptions {
+  readonly logitCount?: number;
+  readonly maxLength?: number;
+  /** {@link hashedLogits} when left out. */
+  readonly logits?: FakeLogits;
+}
+
+/**
+ * Logits in [−4, 4) that look random and hang on every attended token of the row: a change anywhere
+ * changes all of them.
+ */
+export function hashedLogits(
+  tokenIds: readonly number[],
+  position: number,
+  logitCount: number,
+): number[] {
+  let state = Math.imul(position + 1, 0x9e3779b1) >>> 0;
+  for (const id of tokenIds) state = mix(state ^ id);
+  return Array.from({ length: logitCount }, (_, id) => (mix(state + id) / 2 ** 32) * 8 - 4);
+}
+
+/** Logits whose largest is, for every column, the token that `text` holds at the column's position. */
+export function spellingLogits(text: (position: number) => number): FakeLogits {
+  return (_tokenIds, position, logitCount) =>
+    Array.from({ length: logitCount }, (_, id) =>
+      id === text(position) ? 10 - position / 100 : 0,
+    );
+}
+
+/** Creates a predictor that computes `logits` for every wanted column. */
+export function createFakeMaskPredictor(options: FakeMaskPredictorOptions = {}): FakeMaskPredictor {
+  const { logitCount = 32, maxLength = 512, logits = hashedLogits } = options;
+  const batches: CanvasBatch[] = [];
+  let rowCount = 0;
+  return {
+    logitCount,
+    maxLength,
+    batches,
+    get rowCount() {
+      return rowCount;
+    },
+    predict(batch) {
+      batches.push(batch);
+      rowCount += batch.rowCount;
+      return Promise.resolve(predictBatch(batch, logitCount, logits));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function predictBatch(batch: CanvasBatch, logitCount: number, logits: FakeLogits): Float32Array {
+  const result = new Float32Array(batch.candidateIndexes.length * logitCount);
+  for (const [index, flat] of batch.candidateIndexes.entries()) {
+    const rowStart = Math.floor(flat / batch.length) * batch.length;
+    const isAttended = (column: number) => batch.attended[rowStart + column] === 1;
+    const columns = Array.from({ length: batch.length }, (_, column) => column).filter(isAttended);
+    const tokenIds = columns.map((column) => batch.tokenIds[rowStart + column] ?? 0);
+    const position = columns.indexOf(flat - rowStart);
+    result.set(logits(tokenIds, position, logitCount), index * logitCount);
+  }
+  return result;
+}
+
+/** A bijection of 32-bit words that spreads every bit (Wellons' lowbias32). */
+function mix(word: number): number {
+  let value = word >>> 0;
+  value = Math.imul(value ^ (value >>> 16), 0x21f0aaad) >>> 0;
+  value = Math.imul(value ^ (value >>> 15), 0x735a2d97) >>> 0;
+  return (value ^ (value >>> 15)) >>> 0;
+}

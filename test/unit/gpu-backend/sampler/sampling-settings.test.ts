@@ -1,0 +1,49 @@
+import { describe, it } from "vitest";
+import {
+  resolveSamplingSettings,
+  type SamplingRequest,
+} from "../../../../gpu-backend/sampler/sampling-settings.ts";
+
+const TOKENS = { maskTokenId: 9, endOfTextTokenId: 8, endOfTurnTokenId: null };
+
+describe("resolveSamplingSettings", () => {
+  it("fills in half as many steps as tokens, blocks near 32 and no randomness", ({ expect }) => {
+    expect(resolveSamplingSettings({ generationLength: 64 }, TOKENS)).toEqual({
+      steps: 32,
+      generationLength: 64,
+      blockLength: 32,
+      temperature: 0,
+      guidanceScale: 0,
+      remasking: "low-confidence",
+      excludeEndOfText: false,
+      deferEndOfText: false,
+      ...TOKENS,
+    });
+  });
+
+  it("gives every block a step when only the block length is named", ({ expect }) => {
+    const settings = resolveSamplingSettings({ generationLength: 12, blockLength: 1 }, TOKENS);
+    expect(settings.steps).toBe(12);
+  });
+
+  it.for<[string, string, Partial<SamplingRequest>]>([
+    ["invalid_parameter", "max_tokens", { generationLength: 0 }],
+    ["invalid_parameter", "max_tokens", { generationLength: 1.5 }],
+    ["invalid_parameter", "steps", { steps: 0 }],
+    ["invalid_parameter", "steps", { steps: Number.NaN }],
+    ["invalid_parameter", "block_length", { blockLength: 0 }],
+    ["block_length_not_a_divisor", "block_length", { blockLength: 5 }],
+    ["block_length_not_a_divisor", "block_length", { blockLength: 32 }],
+    ["more_blocks_than_steps", "steps", { blockLength: 4, steps: 3 }],
+    ["invalid_parameter", "temperature", { temperature: -0.1 }],
+    ["invalid_parameter", "temperature", { temperature: Number.NaN }],
+    ["invalid_parameter", "temperature", { temperature: 2.1 }],
+    ["invalid_parameter", "cfg_scale", { guidanceScale: -1 }],
+    ["invalid_parameter", "cfg_scale", { guidanceScale: 11 }],
+  ])("refuses with %s at %s: %j", ([code, param, change], { expect }) => {
+    const request = { generationLength: 16, ...change };
+    expect(() => resolveSamplingSettings(request, TOKENS)).toThrow(
+      expect.objectContaining({ code, param }),
+    );
+  });
+});
