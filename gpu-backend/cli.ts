@@ -16,6 +16,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 const EXIT_FAILURE = 2;
 
+/** One word of the command line, as {@link parseArgs} reads it. */
+type Token =
+  | { kind: "option"; name: string; rawName: string; value: string | undefined; index: number }
+  | { kind: "positional" | "option-terminator"; index: number };
+
 /** A mistake in the command line itself; its usage line is shown. */
 class UsageError extends ApiError {
   readonly usage: string;
@@ -91,25 +96,33 @@ function parseFlags(command: Command, args: readonly string[]): Flags {
     strict: false,
     tokens: true,
   });
-  const flags: Record<string, string> = {};
+  const flags = new Map<string, string>();
   for (const token of tokens) {
-    if (token.kind !== "option" || !Object.hasOwn(command.flags, token.name)) {
-      const word = token.kind === "option" ? token.rawName : (args[token.index] ?? "");
-      throw new UsageError("unknown_parameter", `Unknown argument ${word}.`, usage, word);
+    const [flag, value] = readFlag(token, command, args);
+    if (flags.has(flag)) {
+      throw new UsageError("invalid_parameter", `--${flag} is given twice.`, usage, flag);
     }
-    const fault = token.value === undefined ? "needs a value" : "is given twice";
-    if (token.value === undefined || Object.hasOwn(flags, token.name)) {
-      throw new UsageError("invalid_parameter", `${token.rawName} ${fault}.`, usage, token.name);
-    }
-    flags[token.name] = token.value;
+    flags.set(flag, value);
   }
   const missing = Object.keys(command.flags).find(
-    (flag) => command.flags[flag] === "required" && !Object.hasOwn(flags, flag),
+    (flag) => command.flags[flag] === "required" && !flags.has(flag),
   );
   if (missing !== undefined) {
     throw new UsageError("missing_parameter", `--${missing} is required.`, usage, missing);
   }
-  return flags;
+  return Object.fromEntries(flags);
+}
+
+function readFlag(token: Token, command: Command, args: readonly string[]): [string, string] {
+  const usage = `unmask ${command.usage}`;
+  if (token.kind !== "option" || !Object.hasOwn(command.flags, token.name)) {
+    const word = token.kind === "option" ? token.rawName : (args[token.index] ?? "");
+    throw new UsageError("unknown_parameter", `Unknown argument ${word}.`, usage, word);
+  }
+  if (token.value === undefined) {
+    throw new UsageError("missing_parameter", `--${token.name} needs a value.`, usage, token.name);
+  }
+  return [token.name, token.value];
 }
 
 function describeCommands(): string {
