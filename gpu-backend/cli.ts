@@ -9,9 +9,11 @@ import { parseArgs } from "node:util";
 import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
 import type { Command, Flags } from "./commands/command.ts";
 import { logitsCommand } from "./commands/logits.ts";
+import { sampleCommand } from "./commands/sample.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   logits: logitsCommand,
+  sample: sampleCommand,
 };
 
 const EXIT_FAILURE = 2;
@@ -91,7 +93,10 @@ function parseFlags(command: Command, args: readonly string[]): Flags {
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries(
-      Object.keys(command.flags).map((flag) => [flag, { type: "string" as const }]),
+      Object.entries(command.flags).map(([flag, kind]) => [
+        flag,
+        { type: kind === "switch" ? ("boolean" as const) : ("string" as const) },
+      ]),
     ),
     strict: false,
     tokens: true,
@@ -119,10 +124,14 @@ function readFlag(token: Token, command: Command, args: readonly string[]): [str
     const word = token.kind === "option" ? token.rawName : (args[token.index] ?? "");
     throw new UsageError("unknown_parameter", `Unknown argument ${word}.`, usage, word);
   }
-  if (token.value === undefined) {
-    throw new UsageError("missing_parameter", `--${token.name} needs a value.`, usage, token.name);
+  const takesValue = command.flags[token.name] !== "switch";
+  if (takesValue !== (token.value !== undefined)) {
+    const [code, fault] = takesValue
+      ? (["missing_parameter", "needs a value"] as const)
+      : (["invalid_parameter", "takes no value"] as const);
+    throw new UsageError(code, `--${token.name} ${fault}.`, usage, token.name);
   }
-  return [token.name, token.value];
+  return [token.name, token.value ?? ""];
 }
 
 function describeCommands(): string {

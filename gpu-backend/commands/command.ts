@@ -1,6 +1,6 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 
-/** Values of a command's flags by name, without the dashes; a flag that was not given is absent. */
+/** Values of a command's flags by name, without the dashes; empty for a switch, absent if not given. */
 export type Flags = Readonly<Record<string, string | undefined>>;
 
 /** One word of the operator's command line: `unmask <name> --flag VALUE`. */
@@ -9,8 +9,8 @@ export interface Command {
   readonly usage: string;
   /** One sentence for `--help`. */
   readonly summary: string;
-  /** Names of the flags, without dashes; each takes a value, at most once. */
-  readonly flags: Readonly<Record<string, "required" | "optional">>;
+  /** Names of the flags, without dashes; each at most once, with a value unless it is a switch. */
+  readonly flags: Readonly<Record<string, "required" | "optional" | "switch">>;
   /**
    * Does the work.
    *

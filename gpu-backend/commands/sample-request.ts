@@ -1,0 +1,222 @@
+/**
+ * What `unmask sample` is asked: LLaDA's `generate()` by its own parameter names.
+ *
+ * Owns: the request's schema, and every refusal that needs the model's shape to be seen.
+ * Does not own: the settings' own rules (sampler/sampling-settings.ts), running it (sample.ts).
+ */
+
+import { z } from "zod";
+import { ApiError } from "#shared/contracts/errors.ts";
+import {
+  MAX_GENERATION_LENGTH,
+  MAX_PROMPT_CHARACTERS,
+  MAX_STEPS,
+} from "#shared/contracts/limits.ts";
+import { chatMessageSchema, remaskingSchema } from "#shared/contracts/node-wire.ts";
+import {
+  resolveSamplingSettings,
+  type SamplingSettings,
+  type SpecialTokens,
+} from "../sampler/sampling-settings.ts";
+
+const tokenId = z.int().nonnegative();
+const uniform = z.number().min(0).max(1);
+
+/** `generate()`'s arguments with its defaults; `eos_id` and `eot_id` stand for its constants. */
+const sampleParametersSchema = z.strictObject({
+  steps: z.int().min(1).max(MAX_STEPS).default(128),
+  gen_length: z.int().min(1).max(MAX_GENERATION_LENGTH).default(128),
+  block_length: z.int().min(1).max(MAX_GENERATION_LENGTH).default(128),
+  temperature: z.number().default(0),
+  cfg_scale: z.number().default(0),
+  remasking: remaskingSchema.default("low_confidence"),
+  logits_eos_inf: z.boolean().default(false),
+  confidence_eos_eot_inf: z.boolean().default(false),
+  mask_id: tokenId.optional(),
+  eos_id: tokenId.optional(),
+  eot_id: tokenId.nullish(),
+  seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+});
+export type SampleParameters = z.output<typeof sampleParametersSchema>;
+
+/** A request of `unmask sample`: ids, a text or a conversation. */
+export const sampleRequestSchema = z.strictObject({
+  prompt_ids: z.array(z.array(tokenId)).min(1).optional(),
+  attention_mask: z.array(z.array(z.union([z.literal(0), z.literal(1)]))).nullish(),
+  prompt: z.string().max(MAX_PROMPT_CHARACTERS).optional(),
+  messages: z.array(chatMessageSchema).min(1).optional(),
+  params: sampleParametersSchema.prefault({}),
+  /** The draws, in the order of the steps; in place of a seed. */
+  noise: z
+    .array(
+      z.discriminatedUnion("kind", [
+        z.strictObject({
+          kind: z.literal("gumbel"),
+          uniform: z.array(z.array(z.array(uniform))),
+        }),
+        z.strictObject({ kind: z.literal("random"), uniform: z.array(z.array(uniform)) }),
+      ]),
+    )
+    .optional(),
+});
+export type SampleRequest = z.output<typeof sampleRequestSchema>;
+
+/** What the request is checked against. */
+export interface SampleModel {
+  /** Most columns of a canvas. */
+  readonly maxLength: number;
+  /** Columns of the logits; every id is below it. */
+  readonly logitCount: number;
+  /** The ids that hold when the request names none. */
+  readonly specialTokens: SpecialTokens;
+}
+
+/** The one of the request's three prompts that is given. */
+export type SamplePrompt =
+  | { readonly kind: "ids"; readonly rows: readonly (readonly number[])[] }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "messages"; readonly messages: NonNullable<SampleRequest["messages"]> };
+
+/**
+ * Tells the prompts apart.
+ *
+ * @throws {ApiError} `missing_parameter` if there is none, `invalid_parameter` if there are several
+ *   or a field belongs to another kind of prompt.
+ */
+export function readPrompt(request: SampleRequest): SamplePrompt {
+  const { prompt_ids: rows, prompt: text, messages } = request;
+  const given = ["prompt_ids", "prompt", "messages"].filter(
+    (field) => request[field as keyof SampleRequest] !== undefined,
+  );
+  if (given.length > 1) {
+    throw invalid(given[1] ?? "", `cannot be given beside ${given[0]}`);
+  }
+  if (rows !== undefined) return { kind: "ids", rows };
+  if (request.attention_mask) throw invalid("attention_mask", "belongs to prompt_ids");
+  if (request.noise !== undefined) throw invalid("noise", "belongs to prompt_ids");
+  if (text !== undefined) return { kind: "text", text };
+  if (messages !== undefined) return { kind: "messages", messages };
+  throw new ApiError("missing_parameter", "One of prompt_ids, prompt and messages is required.", {
+    param: "prompt_ids",
+  });
+}
+
+/**
+ * Resolves the request's parameters.
+ *
+ * @throws {ApiError} As {@link resolveSamplingSettings}, or `invalid_parameter` for a special id that
+ *   the model lacks; `param` begins with `params.`.
+ */
+export function readSettings(parameters: SampleParameters, model: SampleModel): SamplingSettings {
+  for (const field of ["mask_id", "eos_id", "eot_id"] as const) {
+    const id = parameters[field] ?? 0;
+    if (id >= model.logitCount)
+      throw invalid(`params.${field}`, `is not below ${model.logitCount}`);
+  }
+  const { eot_id: endOfTurn } = parameters;
+  const tokens: SpecialTokens = {
+    maskTokenId: parameters.mask_id ?? model.specialTokens.maskTokenId,
+    endOfTextTokenId: parameters.eos_id ?? model.specialTokens.endOfTextTokenId,
+    endOfTurnTokenId: endOfTurn === undefined ? model.specialTokens.endOfTurnTokenId : endOfTurn,
+  };
+  try {
+    return resolveSamplingSettings(
+      {
+        generationLength: parameters.gen_length,
+        steps: parameters.steps,
+        blockLength: parameters.block_length,
+        temperature: parameters.temperature,
+        guidanceScale: parameters.cfg_scale,
+        remasking: parameters.remasking === "random" ? "random" : "low-confidence",
+        excludeEndOfText: parameters.logits_eos_inf,
+        deferEndOfText: parameters.confidence_eos_eot_inf,
+      },
+      tokens,
+    );
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new ApiError(error.code, error.message, { param: `params.${error.param}` });
+  }
+}
+
+/**
+ * Checks the prompt's rows against each other and the model.
+ *
+ * @throws {ApiError} `empty_prompt`, `invalid_parameter` or `context_length_exceeded`.
+ */
+export function checkPromptRows(
+  rows: readonly (readonly number[])[],
+  attentionMask: SampleRequest["attention_mask"],
+  settings: SamplingSettings,
+  model: SampleModel,
+): void {
+  const length = rows[0]?.length ?? 0;
+  if (length === 0) {
+    throw new ApiError("empty_prompt", "The prompt has no token.", { param: "prompt_ids.0" });
+  }
+  for (const [i, row] of rows.entries()) {
+    if (row.length !== length)
+      throw invalid(`prompt_ids.${i}`, "differs in length from the first row");
+    const outside = row.findIndex((id) => id >= model.logitCount);
+    if (outside >= 0)
+      throw invalid(`prompt_ids.${i}.${outside}`, `is not below ${model.logitCount}`);
+  }
+  if (attentionMask) {
+    checkShape(attentionMask, [rows.length, length], "attention_mask");
+  }
+  const needed = length + settings.generationLength;
+  if (needed > model.maxLength) {
+    throw new ApiError(
+      "context_length_exceeded",
+      `The model holds ${model.maxLength} positions, the request needs ${needed}: ` +
+        `${length} in the prompt and ${settings.generationLength} to generate.`,
+      { param: "prompt_ids" },
+    );
+  }
+}
+
+/**
+ * Checks that the noise has just the draws that the run makes.
+ *
+ * @throws {ApiError} `invalid_parameter` at the first entry that is missing, superfluous or of another
+ *   shape.
+ */
+export function checkNoise(
+  noise: NonNullable<SampleRequest["noise"]>,
+  rowCount: number,
+  canvasLength: number,
+  settings: SamplingSettings,
+  model: SampleModel,
+): void {
+  const wanted = {
+    gumbel: settings.temperature > 0 ? settings.steps : 0,
+    random: settings.remasking === "random" ? settings.steps : 0,
+  };
+  for (const kind of ["gumbel", "random"] as const) {
+    const count = noise.filter((entry) => entry.kind === kind).length;
+    if (count !== wanted[kind]) {
+      throw invalid("noise", `has ${count} steps of kind ${kind}, the run draws ${wanted[kind]}`);
+    }
+  }
+  for (const [i, { kind, uniform: draws }] of noise.entries()) {
+    const shape = [rowCount, canvasLength, ...(kind === "gumbel" ? [model.logitCount] : [])];
+    checkShape(draws, shape, `noise.${i}.uniform`);
+    const isOpen = kind === "random" || draws.flat(2).every((draw) => draw > 0 && draw < 1);
+    if (!isOpen) throw invalid(`noise.${i}.uniform`, "must lie inside (0, 1), both ends excluded");
+  }
+}
+
+function checkShape(value: readonly unknown[], shape: readonly number[], param: string): void {
+  const [size, ...inner] = shape;
+  if (value.length !== size) {
+    throw invalid(param, `has ${value.length} entries where ${size} are needed`);
+  }
+  if (inner.length === 0) return;
+  for (const [i, entry] of value.entries()) {
+    checkShape(entry as readonly unknown[], inner, `${param}.${i}`);
+  }
+}
+
+function invalid(param: string, complaint: string): ApiError {
+  return new ApiError("invalid_parameter", `The field ${param} ${complaint}.`, { param });
+}
