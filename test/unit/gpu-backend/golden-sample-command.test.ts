@@ -1,0 +1,74 @@
+/** LLaDA's published `generate()` through the command line, as a process of its own. */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it } from "vitest";
+import { GOLDEN_DIRECTORY, readGolden } from "./golden-predictor.ts";
+
+interface GoldenCase {
+  name: string;
+  model: string;
+  params: Record<string, unknown>;
+  prompt_ids: number[][];
+  attention_mask: number[][] | null;
+  noise?: unknown;
+  output_ids: number[][];
+  nfe: number;
+  steps: { rows: { confidence: number[] }[] }[];
+}
+
+const CLI = join(import.meta.dirname, "..", "..", "..", "gpu-backend", "cli.ts");
+const CONFIDENCE_TOLERANCE = 1e-4;
+const CASES = {
+  "generate.json": ["blocks", "cfg_1.5_batch_pad", "mask_predicted", "bf16_cfg_pad"],
+  "sampled.json": ["temperature_0.7_confidence_flag", "random_remasking"],
+};
+
+function sample(golden: GoldenCase): GoldenCase {
+  const { prompt_ids, attention_mask, params, noise } = golden;
+  const output = execFileSync(
+    process.execPath,
+    [
+      CLI,
+      "sample",
+      "--checkpoint",
+      join(GOLDEN_DIRECTORY, golden.model),
+      "--request",
+      "-",
+      "--trace",
+    ],
+    { input: JSON.stringify({ prompt_ids, attention_mask, params, noise }), encoding: "utf8" },
+  );
+  return JSON.parse(output) as GoldenCase;
+}
+
+/** Every value but the confidences, which have a tolerance of their own. */
+function withoutConfidence(steps: GoldenCase["steps"]): unknown {
+  return steps.map(({ rows, ...step }) => ({
+    ...step,
+    rows: rows.map(({ confidence: _, ...row }) => row),
+  }));
+}
+
+function confidences(steps: GoldenCase["steps"]): number[] {
+  return steps.flatMap(({ rows }) => rows.flatMap((row) => row.confidence));
+}
+
+describe("unmask sample", () => {
+  for (const [file, names] of Object.entries(CASES)) {
+    const { cases } = readGolden<{ cases: GoldenCase[] }>(file);
+    for (const golden of cases.filter(({ name }) => names.includes(name))) {
+      it(`prints the published run: ${file} ${golden.name}`, ({ expect }) => {
+        const printed = sample(golden);
+        expect(Object.keys(printed)).toEqual(["output_ids", "nfe", "steps"]);
+        expect(printed.output_ids).toEqual(golden.output_ids);
+        expect(printed.nfe).toBe(golden.nfe);
+        expect(withoutConfidence(printed.steps)).toEqual(withoutConfidence(golden.steps));
+        const published = confidences(golden.steps);
+        const distances = confidences(printed.steps).map((confidence, i) =>
+          Math.abs(confidence - (published[i] ?? Number.NaN)),
+        );
+        expect(Math.max(...distances)).toBeLessThanOrEqual(CONFIDENCE_TOLERANCE);
+      });
+    }
+  }
+});
