@@ -1,0 +1,68 @@
+/** What the platform gives the Worker, and what a request carries from one step of the walk to the next. */
+import type { Context, MiddlewareHandler } from "hono";
+import type { RandomBytes } from "#shared/contracts/base62.ts";
+import type { ApiError } from "#shared/contracts/errors.ts";
+import type { Caller } from "./accounts/account-client.ts";
+import type { AccountObject } from "./accounts/account-object.ts";
+import type { NodePool } from "./pool/node-pool.ts";
+
+/** Bindings of `wrangler.toml`: variables, secrets, objects. */
+export interface Bindings {
+  readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
+  /** Base URLs, separated by commas. */
+  readonly NODE_URLS: string;
+  /** `live` or `test`. */
+  readonly KEY_ENVIRONMENT: string;
+  readonly OPERATOR_SECRET: string;
+  readonly KEY_TAG_SECRET: string;
+  readonly GRANT_SECRET: string;
+}
+
+/** Something that went wrong on our side, for the log: no prompt, no key. */
+export interface FaultReport {
+  readonly requestId: string;
+  readonly error: ApiError;
+  /** What was thrown; only its kind and its stack are written. */
+  readonly thrown: unknown;
+}
+
+/** What the app takes from outside itself. */
+export interface Platform {
+  readonly now: () => number;
+  readonly randomBytes: RandomBytes;
+  readonly nodes: NodePool;
+  readonly reportFault: (report: FaultReport) => void;
+}
+
+/** Set by middleware, read behind it. */
+export interface Variables {
+  platform: Platform;
+  /** `req_…`; set first of all. */
+  requestId: string;
+  /** Set by `authenticate`. */
+  caller: Caller;
+  /** Spans for `server-timing`. */
+  spans: { name: string; durationMs: number }[];
+}
+
+/** Hono's type for this app. */
+export interface AppEnvironment {
+  Bindings: Bindings;
+  Variables: Variables;
+}
+
+/** The same behind `validateBody`. */
+export interface BodyEnvironment<Body> {
+  Bindings: Bindings;
+  Variables: Variables & { body: Body };
+}
+
+/** What a handler is given, with a checked body or without. */
+export type AppContext = Pick<
+  Context<AppEnvironment>,
+  "body" | "env" | "executionCtx" | "header" | "json" | "req" | "var"
+>;
+/** What a handler behind `validateBody` is given. */
+export type BodyContext<Body> = Context<BodyEnvironment<Body>>;
+/** A step of the walk. */
+export type AppMiddleware = MiddlewareHandler<AppEnvironment>;

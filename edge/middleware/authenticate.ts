@@ -1,0 +1,57 @@
+/**
+ * Who is calling, and may they.
+ *
+ * Checks cheapest first, all before the body is read: the key's place and form, its checksum, its
+ * keyed tag, and only then its account. A forged key costs no storage read.
+ * Walk: step 2.
+ */
+import type { KeyScope } from "#shared/contracts/accounts.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
+import { isSameSecret, isTagValid, type ParsedApiKey, parseApiKey } from "../accounts/api-key.ts";
+import type { AppMiddleware, Bindings } from "../environment.ts";
+import { openAccounts } from "../open-accounts.ts";
+import { readPresentedKey } from "./presented-key.ts";
+
+/**
+ * Lets live keys of one of `scopes` pass and sets `caller`.
+ *
+ * @throws {ApiError} `missing_api_key`, `invalid_api_key`, `scope_not_allowed`.
+ */
+export function authenticate(...scopes: KeyScope[]): AppMiddleware {
+  return async function authenticate(context, next) {
+    const startedAt = context.var.platform.now();
+    const presented = readPresentedKey(context.req.raw.headers, context.req.url);
+    const key = await recognizeKey(presented, context.env);
+    context.set("caller", await openAccounts(context.env).authorizeKey(key, scopes));
+    const durationMs = context.var.platform.now() - startedAt;
+    context.var.spans.push({ name: "authorize", durationMs });
+    await next();
+  };
+}
+
+/**
+ * Lets the operator pass, who holds `OPERATOR_SECRET`.
+ *
+ * @throws {ApiError} `missing_api_key`, `invalid_api_key`.
+ */
+export function authenticateOperator(): AppMiddleware {
+  return async function authenticateOperator(context, next) {
+    const presented = readPresentedKey(context.req.raw.headers, context.req.url);
+    if (!(await isSameSecret(presented, context.env.OPERATOR_SECRET))) throw notRecognized();
+    await next();
+  };
+}
+
+async function recognizeKey(presented: string, bindings: Bindings): Promise<ParsedApiKey> {
+  const key = parseApiKey(presented);
+  const isOurs = key !== null && key.environment === bindings.KEY_ENVIRONMENT;
+  if (!isOurs || !(await isTagValid(key, bindings.KEY_TAG_SECRET))) throw notRecognized();
+  return key;
+}
+
+function notRecognized(): ApiError {
+  return new ApiError(
+    "invalid_api_key",
+    "The API key is not one of ours; check for typing errors.",
+  );
+}

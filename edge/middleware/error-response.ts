@@ -1,0 +1,48 @@
+/** Every error as a response: one shape, one place. */
+import type { ErrorHandler, Hono, NotFoundHandler } from "hono";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
+import type { AppContext, AppEnvironment, AppMiddleware } from "../environment.ts";
+
+/** SDKs ignore a longer wait. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+/** For a refusal that names no wait of its own. */
+const DEFAULT_RETRY_AFTER_SECONDS = 1;
+
+/** Answers whatever was thrown; what is our own fault is reported too. */
+export const answerError: ErrorHandler<AppEnvironment> = (thrown, context) => {
+  const error = toApiError(thrown);
+  if (error.status >= 500) {
+    context.var.platform.reportFault({ requestId: context.var.requestId, error, thrown });
+  }
+  return toResponse(error, context);
+};
+
+/** Answers a path that no route has. */
+export const answerNotFound: NotFoundHandler<AppEnvironment> = (context) =>
+  toResponse(new ApiError("not_found", "There is no such resource."), context);
+
+/** Answers a path that has routes, yet none for this method. */
+export function refuseMethods(app: Hono<AppEnvironment>): AppMiddleware {
+  return methodNotAllowed({
+    app,
+    onMethodNotAllowed: (context, methods) => {
+      const allow = methods.join(", ");
+      const error = new ApiError("method_not_allowed", `This resource takes ${allow}.`);
+      context.header("allow", allow);
+      return toResponse(error, context);
+    },
+  });
+}
+
+function toResponse(error: ApiError, context: AppContext): Response {
+  if (error.status === 401) context.header("www-authenticate", "Bearer");
+  if (error.status === 429 || error.status === 503) {
+    const seconds = error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS;
+    context.header("retry-after", String(Math.min(seconds, MAX_RETRY_AFTER_SECONDS)));
+  }
+  const body = toErrorBody(error, context.var.requestId);
+  return context.json(body, error.status as ContentfulStatusCode);
+}

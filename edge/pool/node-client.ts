@@ -1,0 +1,172 @@
+/**
+ * One request to one node.
+ *
+ * Owns: the grant, the connection, the wait for the first frame, cancelling.
+ * Does not own: which node (node-pool.ts), or the frames after the first (node-events.ts).
+ */
+import { errorBodySchema } from "#shared/contracts/error-body.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
+import {
+  type Grant,
+  type NodeGenerationRequest,
+  type NodeModel,
+  nodeModelSchema,
+} from "#shared/contracts/node-wire.ts";
+import { signToken } from "#shared/contracts/signed-token.ts";
+import { noReadyNode, reportedError } from "./node-error.ts";
+import { type NodeEvent, readNodeEvents } from "./node-events.ts";
+
+/** The part of `fetch` that is used here. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** How long a node may take, milliseconds. */
+export interface NodeTimeouts {
+  /** Until its answer to `GET /model`. */
+  readonly modelMs: number;
+  /** Until the first frame of a generation. */
+  readonly firstFrameMs: number;
+  /** Longest silence after it, heartbeats counted. */
+  readonly silenceMs: number;
+}
+
+/** How long after its signature a grant may begin; covers clocks that differ. */
+const GRANT_LIFETIME_MS = 60_000;
+
+/** Talks to nodes by their base URLs. */
+export class NodeClient {
+  readonly #fetch: Fetch;
+  readonly #now: () => number;
+  readonly #timeouts: NodeTimeouts;
+
+  constructor(fetch: Fetch, now: () => number, timeouts: NodeTimeouts) {
+    this.#fetch = fetch;
+    this.#now = now;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Asks what the node serves.
+   *
+   * @throws {ApiError} `no_ready_node` if it gives no proper answer in time.
+   */
+  async readModel(url: string): Promise<NodeModel> {
+    try {
+      const signal = AbortSignal.timeout(this.#timeouts.modelMs);
+      const response = await this.#fetch(`${url}/model`, { signal });
+      return nodeModelSchema.parse(await response.json());
+    } catch (cause) {
+      throw noReadyNode(cause);
+    }
+  }
+
+  /**
+   * Starts a generation and waits until the node has said something.
+   *
+   * @param signal Aborts the request, also later, while events are read.
+   * @returns The events, the first of them a frame.
+   * @throws {ApiError} `no_ready_node` if the node cannot be reached, `node_failed` if it is late or
+   *   breaks off, `cancelled` if `signal` was aborted, else the code of the node's own refusal.
+   */
+  async open(
+    url: string,
+    request: NodeGenerationRequest,
+    grantSecret: string,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<NodeEvent, void, void>> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#timeouts.firstFrameMs);
+    const either = AbortSignal.any([signal, late.signal]);
+    try {
+      return await this.#begin(url, request, grantSecret, either);
+    } catch (error) {
+      if (signal.aborted) throw new ApiError("cancelled", "The client has left.");
+      if (late.signal.aborted) throw new ApiError("node_failed", "The node did not begin in time.");
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Tells the node to stop at its next step. Never rejects: the closed connection says it too. */
+  async cancel(url: string, request: NodeGenerationRequest, grantSecret: string): Promise<void> {
+    const cancelUrl = `${url}/generations/${request.request_id}/cancel`;
+    const authorization = await this.#authorize(request, grantSecret);
+    const signal = AbortSignal.timeout(this.#timeouts.modelMs);
+    const init = { method: "POST", headers: { authorization }, signal };
+    await this.#fetch(cancelUrl, init).then(
+      (response) => response.body?.cancel(),
+      () => undefined,
+    );
+  }
+
+  async #begin(
+    url: string,
+    request: NodeGenerationRequest,
+    grantSecret: string,
+    signal: AbortSignal,
+  ): Promise<AsyncGenerator<NodeEvent, void, void>> {
+    const response = await this.#post(`${url}/generations`, request, grantSecret, signal);
+    if (!response.ok || response.body === null) throw await readRefusal(response);
+    const events = readNodeEvents(response.body, {
+      requestId: request.request_id,
+      grantSecret,
+      maxSilenceMs: this.#timeouts.silenceMs,
+    });
+    return resume(await firstFrame(events), events);
+  }
+
+  async #post(
+    url: string,
+    request: NodeGenerationRequest,
+    grantSecret: string,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const headers = {
+      authorization: await this.#authorize(request, grantSecret),
+      "content-type": "application/json",
+      accept: "text/event-stream",
+    };
+    const init = { method: "POST", headers, body: JSON.stringify(request), signal };
+    try {
+      return await this.#fetch(url, init);
+    } catch (cause) {
+      throw noReadyNode(cause);
+    }
+  }
+
+  /** Allows the node to run this request, once, soon. */
+  async #authorize(request: NodeGenerationRequest, grantSecret: string): Promise<string> {
+    const { steps, max_tokens } = request.parameters;
+    const grant: Grant = {
+      request_id: request.request_id,
+      // What a node chooses when no number of steps is asked for is at most one step a token.
+      max_steps: steps ?? max_tokens,
+      expires_at: this.#now() + GRANT_LIFETIME_MS,
+    };
+    return `Bearer ${await signToken(grant, grantSecret)}`;
+  }
+}
+
+/** Reads events until the first frame; what came before it told only that the node lives. */
+async function firstFrame(events: AsyncGenerator<NodeEvent, void, void>): Promise<NodeEvent> {
+  for (let next = await events.next(); !next.done; next = await events.next()) {
+    if (next.value.type === "frame") return next.value;
+  }
+  throw new ApiError("node_failed", "The node ended its stream before the first frame.");
+}
+
+async function* resume(
+  first: NodeEvent,
+  rest: AsyncGenerator<NodeEvent, void, void>,
+): AsyncGenerator<NodeEvent, void, void> {
+  yield first;
+  yield* rest;
+}
+
+/** The node's refusal in its own words, or `node_failed` when it has none. */
+async function readRefusal(response: Response): Promise<ApiError> {
+  const body = errorBodySchema.safeParse(await response.json().catch(() => null));
+  if (!body.success) return new ApiError("node_failed", "The node failed.");
+  const { code, message, param } = body.data.error;
+  return reportedError(code, message, param);
+}

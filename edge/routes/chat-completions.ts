@@ -1,0 +1,23 @@
+import {
+  type ChatCompletionRequest,
+  toGenerationParameters,
+} from "#shared/contracts/public-api.ts";
+import type { BodyContext } from "../environment.ts";
+import { chatSkin } from "../streaming/openai-skin.ts";
+import { answerStreamed, answerWhole } from "./answer-generation.ts";
+import { startGeneration } from "./start-generation.ts";
+
+/** `POST /v1/chat/completions`. Walk: step 4. */
+export async function createChatCompletion(
+  context: BodyContext<ChatCompletionRequest>,
+): Promise<Response> {
+  const { body } = context.var;
+  const generation = await startGeneration(context, {
+    model: body.model,
+    input: { type: "messages", messages: body.messages },
+    parameters: toGenerationParameters(body),
+  });
+  if (!body.stream) return await answerWhole(context, generation, chatSkin);
+  const hasBill = body.stream_options?.include_usage === true;
+  return answerStreamed(context, generation, chatSkin, hasBill);
+}

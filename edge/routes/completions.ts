@@ -1,0 +1,18 @@
+import { type CompletionRequest, toGenerationParameters } from "#shared/contracts/public-api.ts";
+import type { BodyContext } from "../environment.ts";
+import { completionSkin } from "../streaming/openai-skin.ts";
+import { answerStreamed, answerWhole } from "./answer-generation.ts";
+import { startGeneration } from "./start-generation.ts";
+
+/** `POST /v1/completions`. Walk: step 4. */
+export async function createCompletion(context: BodyContext<CompletionRequest>): Promise<Response> {
+  const { body } = context.var;
+  const generation = await startGeneration(context, {
+    model: body.model,
+    input: { type: "text", text: body.prompt },
+    parameters: toGenerationParameters(body),
+  });
+  if (!body.stream) return await answerWhole(context, generation, completionSkin);
+  const hasBill = body.stream_options?.include_usage === true;
+  return answerStreamed(context, generation, completionSkin, hasBill);
+}

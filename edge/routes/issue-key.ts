@@ -1,0 +1,29 @@
+import { type KeyScope, keyEnvironmentSchema } from "#shared/contracts/accounts.ts";
+import type { NewKeyRecord } from "../accounts/account-store.ts";
+import { createApiKey } from "../accounts/api-key.ts";
+import type { AppContext } from "../environment.ts";
+
+/** What a key shall be. */
+export interface KeyWish {
+  readonly name: string | null;
+  readonly scope: KeyScope;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number | null;
+}
+
+/** Makes a key and the record that its account shall keep; nothing is kept yet. */
+export async function issueKey(
+  context: AppContext,
+  accountId: string,
+  wish: KeyWish,
+): Promise<{ key: string; record: NewKeyRecord }> {
+  const { now, randomBytes } = context.var.platform;
+  const { key, keyId, secretHash, lastFour } = await createApiKey({
+    environment: keyEnvironmentSchema.parse(context.env.KEY_ENVIRONMENT),
+    accountId,
+    tagSecret: context.env.KEY_TAG_SECRET,
+    randomBytes,
+  });
+  const record = { ...wish, keyId, secretHash, lastFour, createdAt: now(), revokedAt: null };
+  return { key, record };
+}

@@ -1,0 +1,80 @@
+/** An account's keys, managed by a management key of the same account. */
+import {
+  type ApiKey,
+  type ApiKeyList,
+  type CreatedApiKey,
+  type CreateKeyRequest,
+  listKeysQuerySchema,
+} from "#shared/contracts/accounts.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
+import { parseParameters } from "#shared/contracts/parse-parameters.ts";
+import type { KeyRecord } from "../accounts/account-store.ts";
+import type { AppContext, BodyContext } from "../environment.ts";
+import { openAccounts } from "../open-accounts.ts";
+import { issueKey } from "./issue-key.ts";
+
+/**
+ * `POST /v1/keys`.
+ *
+ * @throws {ApiError} `invalid_parameter` if the key would be expired at once.
+ */
+export async function createKey(context: BodyContext<CreateKeyRequest>): Promise<Response> {
+  const { accountId } = context.var.caller;
+  const { name, scope, expires_at } = context.var.body;
+  const expiresAt = expires_at ? Date.parse(expires_at) : null;
+  if (expiresAt !== null && expiresAt <= context.var.platform.now()) {
+    throw new ApiError("invalid_parameter", "Invalid 'expires_at': it is past.", {
+      param: "expires_at",
+    });
+  }
+  const wish = { name: name ?? null, scope, expiresAt };
+  const { key, record } = await issueKey(context, accountId, wish);
+  await openAccounts(context.env).createKey(accountId, record);
+  const answer: CreatedApiKey = { ...toApiKey(record), key };
+  return context.json(answer, 201);
+}
+
+/** `GET /v1/keys`: oldest first, revoked ones too. */
+export async function listKeys(context: AppContext): Promise<Response> {
+  const { after, limit } = parseParameters(listKeysQuerySchema, context.req.query());
+  const accounts = openAccounts(context.env);
+  // One more than asked for tells whether there are more.
+  const keys = await accounts.listKeys(context.var.caller.accountId, after ?? null, limit + 1);
+  const data = keys.slice(0, limit).map(toApiKey);
+  const list: ApiKeyList = {
+    object: "list",
+    data,
+    first_id: data.at(0)?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: keys.length > limit,
+  };
+  return context.json(list);
+}
+
+/**
+ * `DELETE /v1/keys/{id}`: refused from the next request on; may be repeated.
+ *
+ * @throws {ApiError} `not_found`.
+ */
+export async function revokeKey(context: AppContext): Promise<Response> {
+  const { accountId } = context.var.caller;
+  const keyId = context.req.param("id") ?? "";
+  return context.json(toApiKey(await openAccounts(context.env).revokeKey(accountId, keyId)));
+}
+
+function toApiKey(key: KeyRecord): ApiKey {
+  return {
+    id: key.keyId,
+    object: "api_key",
+    name: key.name,
+    scope: key.scope,
+    last_four: key.lastFour,
+    created_at: new Date(key.createdAt).toISOString(),
+    expires_at: toTime(key.expiresAt),
+    revoked_at: toTime(key.revokedAt),
+  };
+}
+
+function toTime(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

@@ -1,0 +1,77 @@
+/**
+ * A node's events as the body of a streamed response.
+ *
+ * Owns: framing, errors after the stream began, what happens when the client leaves.
+ * Does not own: the chunks' words (openai-skin.ts), or the node (edge/pool).
+ */
+import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
+import type { ApiError } from "#shared/contracts/errors.ts";
+import type { NodeFrame } from "#shared/contracts/node-wire.ts";
+import { encodeComment, encodeEvent } from "#shared/event-stream/encode-event.ts";
+
+/** One thing heard from a node, in order. */
+export type RelayedEvent =
+  | { readonly type: "frame"; readonly frame: NodeFrame }
+  | { readonly type: "comment"; readonly text: string };
+
+/** What a stream is made of. */
+export interface ChunkStreamOptions {
+  readonly events: AsyncIterator<RelayedEvent, void, void>;
+  /** The chunks that say a frame. */
+  readonly toChunks: (frame: NodeFrame) => readonly unknown[];
+  readonly requestId: string;
+  /** Told when the last byte was queued, whether the answer is whole or not. */
+  readonly onEnd: () => void;
+  /** Told when the client leaves before that. */
+  readonly onCancel: () => void;
+  /** Told of an error that the client was told of within the stream. */
+  readonly onError: (error: ApiError, thrown: unknown) => void;
+}
+
+/**
+ * The stream: an event per chunk, comments as they come, `[DONE]` at the end. An error becomes an
+ * event with `error` in it and no `[DONE]` after it: an answer that broke off does not look whole.
+ * Reads the node only as fast as the client reads.
+ */
+export function createChunkStream(options: ChunkStreamOptions): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let isCancelled = false;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const piece = await nextPiece(options);
+      if (isCancelled) return;
+      if (piece.text !== "") controller.enqueue(encoder.encode(piece.text));
+      if (!piece.isLast) return;
+      controller.close();
+      options.onEnd();
+    },
+    cancel() {
+      isCancelled = true;
+      options.onCancel();
+    },
+  });
+}
+
+/** The next text to send; never empty but at the end, since `pull` is called again only for text. */
+async function nextPiece(options: ChunkStreamOptions): Promise<{ text: string; isLast: boolean }> {
+  try {
+    for (;;) {
+      const next = await options.events.next();
+      if (next.done) return { text: encodeEvent({ data: "[DONE]" }), isLast: true };
+      const text = encodeRelayed(next.value, options);
+      if (text !== "") return { text, isLast: false };
+    }
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    options.onError(error, thrown);
+    const data = JSON.stringify(toErrorBody(error, options.requestId));
+    return { text: encodeEvent({ data }), isLast: true };
+  }
+}
+
+function encodeRelayed(event: RelayedEvent, { toChunks }: ChunkStreamOptions): string {
+  if (event.type === "comment") return encodeComment(event.text);
+  return toChunks(event.frame)
+    .map((chunk) => encodeEvent({ data: JSON.stringify(chunk) }))
+    .join("");
+}

@@ -1,0 +1,22 @@
+/** The Worker's entry: the platform's own clock, random bytes, fetch and log, put together. */
+import { createApp } from "./app.ts";
+import { NodeClient } from "./pool/node-client.ts";
+import { NodePool } from "./pool/node-pool.ts";
+import { createFaultReporter } from "./report-fault.ts";
+
+export { AccountObject } from "./accounts/account-object.ts";
+
+/** A node heartbeats several times a second, and queues a request before it answers. */
+const NODE_TIMEOUTS = { modelMs: 2_000, firstFrameMs: 15_000, silenceMs: 10_000 };
+
+const now = () => Date.now();
+const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);
+const app = createApp({
+  now,
+  randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  nodes: new NodePool(client, now),
+  // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
+  reportFault: createFaultReporter((line) => console.error(line)),
+});
+
+export default app;

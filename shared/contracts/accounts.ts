@@ -1,0 +1,78 @@
+/**
+ * Accounts and their keys, as the public API speaks of them.
+ *
+ * `POST /v1/accounts` takes the operator's secret; `/v1/keys` takes a management key.
+ */
+import { z } from "zod";
+
+/** What a key may do: run generations, or manage the account's keys. Never both. */
+export const keyScopeSchema = z.enum(["inference", "management"]);
+export type KeyScope = z.infer<typeof keyScopeSchema>;
+
+/** Which keys a deployment issues and takes; part of every key. */
+export const keyEnvironmentSchema = z.enum(["live", "test"]);
+export type KeyEnvironment = z.infer<typeof keyEnvironmentSchema>;
+
+/** A label for people. */
+const nameSchema = z.string().trim().min(1).max(100);
+
+/** Body of `POST /v1/accounts`. */
+export const createAccountRequestSchema = z.strictObject({ name: nameSchema.nullish() });
+export type CreateAccountRequest = z.infer<typeof createAccountRequestSchema>;
+
+/** Body of `POST /v1/keys`. */
+export const createKeyRequestSchema = z.strictObject({
+  name: nameSchema.nullish(),
+  scope: keyScopeSchema.default("inference"),
+  /** RFC 3339, in the future; a key without it does not expire. */
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+});
+export type CreateKeyRequest = z.infer<typeof createKeyRequestSchema>;
+
+/** Query of `GET /v1/keys`. */
+export const listKeysQuerySchema = z.strictObject({
+  /** Id of the last key already seen. */
+  after: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+export type ListKeysQuery = z.infer<typeof listKeysQuerySchema>;
+
+/** A key without its secret, which nobody can show again. */
+export const apiKeySchema = z.strictObject({
+  id: z.string(),
+  object: z.literal("api_key"),
+  name: z.string().nullable(),
+  scope: keyScopeSchema,
+  /** Last four characters of the key. */
+  last_four: z.string(),
+  created_at: z.iso.datetime(),
+  expires_at: z.iso.datetime().nullable(),
+  revoked_at: z.iso.datetime().nullable(),
+});
+export type ApiKey = z.infer<typeof apiKeySchema>;
+
+/** Answer of `POST /v1/keys`: the only time that the key itself is told. */
+export const createdApiKeySchema = z.strictObject({ ...apiKeySchema.shape, key: z.string() });
+export type CreatedApiKey = z.infer<typeof createdApiKeySchema>;
+
+/** Answer of `POST /v1/accounts`. */
+export const createdAccountSchema = z.strictObject({
+  id: z.string(),
+  object: z.literal("account"),
+  name: z.string().nullable(),
+  created_at: z.iso.datetime(),
+  management_key_id: z.string(),
+  /** The account's first key, of scope `management`: the only time that it is told. */
+  management_key: z.string(),
+});
+export type CreatedAccount = z.infer<typeof createdAccountSchema>;
+
+/** Answer of `GET /v1/keys`, oldest first. */
+export const apiKeyListSchema = z.strictObject({
+  object: z.literal("list"),
+  data: z.array(apiKeySchema),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
+export type ApiKeyList = z.infer<typeof apiKeyListSchema>;
