@@ -24,6 +24,18 @@ export interface GenerationUsage {
   readonly stepUnits: number;
 }
 
+/** The canvas as it begins. */
+export interface StartedEvent {
+  readonly type: "started";
+  /** Columns of the prompt. */
+  readonly promptLength: number;
+  /** Columns to fill. */
+  readonly generationLength: number;
+  /** Denoising steps of the whole run. */
+  readonly steps: number;
+  readonly blockLength: number;
+}
+
 /** One denoising step, as it is published. */
 export interface StepEvent {
   readonly type: "step";
@@ -56,7 +68,7 @@ export type FinishedEvent =
     };
 
 /** What a generation tells its listener, in this order: started, steps, finished. */
-export type GenerationEvent = { readonly type: "started" } | StepEvent | FinishedEvent;
+export type GenerationEvent = StartedEvent | StepEvent | FinishedEvent;
 
 /** Told of every event as it happens, between two forward passes: returns quickly, never throws. */
 export type GenerationListener = (event: GenerationEvent) => void;

@@ -57,23 +57,9 @@ export class Generation implements Schedulable {
     });
   }
 
-  /** Columns of the prompt. */
-  get promptLength(): number {
-    return this.#process.canvas.promptLength;
-  }
-
-  /** Columns to fill. */
-  get generationLength(): number {
-    return this.#process.settings.generationLength;
-  }
-
   /** Denoising steps of the whole run. */
   get steps(): number {
     return this.#process.settings.steps;
-  }
-
-  get blockLength(): number {
-    return this.#process.settings.blockLength;
   }
 
   get rowCount(): number {
@@ -118,7 +104,10 @@ export class Generation implements Schedulable {
   forwardRows(): PredictorRow[] {
     if (!this.#hasStarted) {
       this.#hasStarted = true;
-      this.#listener({ type: "started" });
+      const { canvas, settings } = this.#process;
+      const { generationLength, steps, blockLength } = settings;
+      const { promptLength } = canvas;
+      this.#listener({ type: "started", promptLength, generationLength, steps, blockLength });
     }
     return this.#process.forwardRows();
   }

@@ -29,7 +29,7 @@ const order = fc
     cfg_scale: fc.constantFrom(0, 1.5),
     remasking: fc.constantFrom("low_confidence" as const, "random" as const),
     seed: fc.nat(3),
-    stop: fc.constantFrom([], ["ab"]),
+    stop: fc.constantFrom<string[]>([], ["ab"]),
   })
   .map(({ prompt, blocks, blockLength, extraSteps, ...rest }) => ({
     prompt,

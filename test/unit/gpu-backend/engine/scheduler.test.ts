@@ -10,10 +10,10 @@ interface Item {
   remainingSteps: number;
 }
 
-const buckets = fc.constantFrom(32, 64, 96);
+const buckets = fc.constantFrom<number>(32, 64, 96);
 const shape = fc.record({
   lengthBucket: buckets,
-  rowCount: fc.constantFrom(1, 2),
+  rowCount: fc.constantFrom<number>(1, 2),
   remainingSteps: fc.integer({ min: 1, max: 6 }),
 });
 type Shape = typeof shape extends fc.Arbitrary<infer Value> ? Value : never;

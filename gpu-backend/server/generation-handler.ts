@@ -1,0 +1,108 @@
+/**
+ * `POST /generations`: grant, order, admission, stream, receipt.
+ *
+ * Owns: the order of the checks, and turning a generation's events into its answer.
+ * Does not own: running it (engine/), the error body (node-app.ts).
+ * Walk: step 7.
+ */
+import type { Context } from "hono";
+import { ApiError } from "#shared/contracts/errors.ts";
+import {
+  type Grant,
+  type NodeGenerationRequest,
+  nodeGenerationRequestSchema,
+} from "#shared/contracts/node-wire.ts";
+import { parseJson, parseParameters } from "#shared/contracts/parse-parameters.ts";
+import { signToken } from "#shared/contracts/signed-token.ts";
+import { createGeneration } from "../engine/create-generation.ts";
+import type { FinishedEvent, GenerationEvent } from "../engine/generation-event.ts";
+import { FrameStream } from "./frame-stream.ts";
+import { type GrantGate, invalidGrant } from "./grant-gate.ts";
+import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
+import { toLastFrame, toProgressFrame, toReceipt } from "./node-frames.ts";
+
+/** Nothing on the way may keep, compress or hold back the stream. */
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "content-encoding": "identity",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+} as const;
+
+/** Answers generations with a stream of frames. */
+export class GenerationHandler {
+  readonly #parts: NodeAppParts;
+  readonly #gate: GrantGate;
+
+  constructor(parts: NodeAppParts, gate: GrantGate) {
+    this.#parts = parts;
+    this.#gate = gate;
+  }
+
+  /**
+   * Starts the generation that the body asks for and the grant allows.
+   *
+   * @throws {ApiError} before the stream begins: what is wrong with the request, `invalid_grant`,
+   *   `overloaded` or `no_ready_node`. Later failures are `error` frames.
+   */
+  async handle(context: Context<NodeEnv>): Promise<Response> {
+    const grant = context.get("grant");
+    this.#gate.assertUnused(grant);
+    const request = await readRequest(context);
+    if (request.request_id !== grant.request_id) {
+      throw invalidGrant("The grant is for another request.");
+    }
+    return new Response(this.#start(request, grant), { headers: STREAM_HEADERS });
+  }
+
+  #start(request: NodeGenerationRequest, grant: Grant): ReadableStream<Uint8Array> {
+    const { engine, model, logger } = this.#parts;
+    const requestId = request.request_id;
+    const stream = new FrameStream({
+      heartbeatIntervalMs: this.#parts.heartbeatIntervalMs,
+      maxUnsentBytes: this.#parts.maxUnsentBytes,
+      onAbandoned: (why) => {
+        // It may have just finished: then nobody was needed to read on.
+        const wasRunning = engine.cancel(requestId);
+        if (wasRunning) logger.info("stream_abandoned", { request_id: requestId, why });
+      },
+    });
+    const order = {
+      requestId,
+      promptTokenIds: model.encodePrompt(request.input),
+      parameters: request.parameters,
+      listener: (event: GenerationEvent) => this.#publish(requestId, event, stream),
+    };
+    const generation = createGeneration(order, model);
+    if (generation.steps > grant.max_steps) {
+      throw invalidGrant(`The grant allows ${grant.max_steps} steps, not ${generation.steps}.`);
+    }
+    this.#gate.assertUnused(grant);
+    const ahead = engine.submit(generation);
+    this.#gate.markUsed(grant);
+    stream.send({ type: "queued", ahead });
+    return stream.body;
+  }
+
+  #publish(requestId: string, event: GenerationEvent, stream: FrameStream): void {
+    if (event.type !== "finished") stream.send(toProgressFrame(event));
+    else this.#finish(requestId, event, stream).catch(() => stream.end());
+  }
+
+  async #finish(requestId: string, event: FinishedEvent, stream: FrameStream): Promise<void> {
+    const { nodeId, grantSecret, logger } = this.#parts;
+    const receipt = toReceipt(requestId, nodeId, event.outcome, event.usage);
+    logger.info("generation_finished", receipt);
+    stream.send(toLastFrame(event, receipt, await signToken(receipt, grantSecret)));
+    stream.end();
+  }
+}
+
+/** @throws {ApiError} `unsupported_media_type`, or what is wrong with the body. */
+async function readRequest(context: Context<NodeEnv>): Promise<NodeGenerationRequest> {
+  const mediaType = context.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json") {
+    throw new ApiError("unsupported_media_type", "The body must be application/json.");
+  }
+  return parseParameters(nodeGenerationRequestSchema, parseJson(await context.req.text()));
+}

@@ -1,0 +1,26 @@
+import type { Grant } from "#shared/contracts/node-wire.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Logger } from "../engine/logger.ts";
+import type { ServedModel } from "./served-model.ts";
+
+/** What the routes work with. */
+export interface NodeAppParts {
+  readonly engine: Engine;
+  readonly model: ServedModel;
+  /** Names this node in receipts. */
+  readonly nodeId: string;
+  /** Shared with the edge: verifies grants, signs receipts. */
+  readonly grantSecret: string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly logger: Logger;
+  /** Longest silence on a stream. */
+  readonly heartbeatIntervalMs: number;
+  /** Bytes that may wait for one client that reads too slowly. */
+  readonly maxUnsentBytes: number;
+}
+
+/** What one request carries from middleware to handler. */
+export interface NodeEnv {
+  Variables: { grant: Grant };
+}

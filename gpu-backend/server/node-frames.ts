@@ -1,0 +1,77 @@
+import type { NodeFrame, Receipt } from "#shared/contracts/node-wire.ts";
+import type {
+  FinishedEvent,
+  GenerationUsage,
+  StartedEvent,
+  StepEvent,
+} from "../engine/generation-event.ts";
+
+/** Writes an event of a run that goes on as a frame of the wire. */
+export function toProgressFrame(event: StartedEvent | StepEvent): NodeFrame {
+  if (event.type === "started") {
+    return {
+      type: "started",
+      prompt_tokens: event.promptLength,
+      generation_length: event.generationLength,
+      steps: event.steps,
+      block_length: event.blockLength,
+    };
+  }
+  return {
+    type: "step",
+    step: event.step,
+    block: event.block,
+    committed: event.committed.map(({ position, tokenId, confidence, text }) => ({
+      position,
+      token_id: tokenId,
+      confidence,
+      text,
+    })),
+    masked_count: event.maskedCount,
+    forward_passes: event.forwardPasses,
+    text_delta: event.textDelta,
+  };
+}
+
+/** Writes the last event as a frame: `done` for a whole answer, `error` for any other end. */
+export function toLastFrame(
+  event: FinishedEvent,
+  receipt: Receipt,
+  signedReceipt: string,
+): NodeFrame {
+  if (event.outcome === "completed") {
+    return {
+      type: "done",
+      finish_reason: event.finishReason,
+      text: event.text,
+      receipt,
+      signed_receipt: signedReceipt,
+    };
+  }
+  return {
+    type: "error",
+    code: event.error.code,
+    message: event.error.message,
+    param: event.error.param,
+    signed_receipt: receipt.steps > 0 ? signedReceipt : null,
+  };
+}
+
+/** Writes the bill of a generation. */
+export function toReceipt(
+  requestId: string,
+  nodeId: string,
+  outcome: Receipt["outcome"],
+  usage: GenerationUsage,
+): Receipt {
+  return {
+    request_id: requestId,
+    node_id: nodeId,
+    outcome,
+    prompt_tokens: usage.promptTokens,
+    completion_tokens: usage.completionTokens,
+    steps: usage.steps,
+    forward_passes: usage.forwardPasses,
+    step_units: usage.stepUnits,
+  };
+}

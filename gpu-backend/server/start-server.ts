@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+
+/** Longer than clients keep an idle connection, so that they close it and no request meets the end. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** Connections that are still open this long after the last answer are cut. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** A server that accepts connections. */
+export interface RunningServer {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** Accepts no more, lets answers end for a moment, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Where to listen. */
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+}
+
+/**
+ * Listens and resolves when connections are accepted.
+ *
+ * @throws the system's error when the address cannot be had.
+ */
+export async function startServer(
+  fetch: (request: Request) => Response | Promise<Response>,
+  { host, port }: ListenOptions,
+): Promise<RunningServer> {
+  const server = createServer(getRequestListener(fetch));
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return { url: `http://${name}:${address.port}`, close: () => close(server) };
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, "close");
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+  server.close();
+  await closed;
+  clearTimeout(timer);
+}
