@@ -34,7 +34,7 @@ export async function verifyToken(token: string, secret: string): Promise<unknow
   return bodyBytes === null ? null : JSON.parse(new TextDecoder().decode(bodyBytes));
 }
 
-function importKey(secret: string): Promise<CryptoKey> {
+function importKey(secret: string): ReturnType<typeof crypto.subtle.importKey> {
   return crypto.subtle.importKey("raw", encoder.encode(secret), HMAC, false, ["sign", "verify"]);
 }
 
