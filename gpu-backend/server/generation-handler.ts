@@ -7,6 +7,7 @@
  */
 import type { Context } from "hono";
 import { ApiError } from "#shared/contracts/errors.ts";
+import { MAX_BODY_BYTES } from "#shared/contracts/limits.ts";
 import {
   type Grant,
   type NodeGenerationRequest,
@@ -20,6 +21,7 @@ import { FrameStream } from "./frame-stream.ts";
 import { type GrantGate, invalidGrant } from "./grant-gate.ts";
 import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
 import { toLastFrame, toProgressFrame, toReceipt } from "./node-frames.ts";
+import { readBody } from "./read-body.ts";
 
 /** Nothing on the way may keep, compress or hold back the stream. */
 const STREAM_HEADERS = {
@@ -104,5 +106,6 @@ async function readRequest(context: Context<NodeEnv>): Promise<NodeGenerationReq
   if (mediaType !== "application/json") {
     throw new ApiError("unsupported_media_type", "The body must be application/json.");
   }
-  return parseParameters(nodeGenerationRequestSchema, parseJson(await context.req.text()));
+  const body = await readBody(context.req.raw, MAX_BODY_BYTES);
+  return parseParameters(nodeGenerationRequestSchema, parseJson(body));
 }

@@ -5,11 +5,9 @@
  * Does not own: the socket (start-server.ts), the work behind a route.
  */
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
-import { MAX_BODY_BYTES } from "#shared/contracts/limits.ts";
 import type { Logger } from "../engine/logger.ts";
 import { GenerationHandler } from "./generation-handler.ts";
 import { GrantGate, invalidGrant } from "./grant-gate.ts";
@@ -25,7 +23,8 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
   app.get("/healthz", (context) => context.json({ status: "live" }));
   app.get("/readyz", (context) => {
     if (engine.isDraining) throw new ApiError("no_ready_node", "The node is shutting down.");
-    return context.json({ status: "ready", ...engine.load });
+    const { runningCount, waitingCount } = engine.load;
+    return context.json({ status: "ready", running: runningCount, waiting: waitingCount });
   });
   app.get("/model", (context) => context.json(model.description));
 
@@ -34,11 +33,7 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     context.set("grant", await gate.verify(context.req.header("authorization")));
     await next();
   });
-  app.post(
-    "/generations",
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: refuseLargeBody }),
-    (context) => generations.handle(context),
-  );
+  app.post("/generations", (context) => generations.handle(context));
   app.post("/generations/:id/cancel", (context) => {
     const requestId = context.req.param("id");
     if (context.get("grant").request_id !== requestId) {
@@ -75,14 +70,12 @@ function answerErrors(app: Hono<NodeEnv>, logger: Logger): void {
     const fields = { request_id: requestId, code: error.code };
     if (error === thrown) logger.info("request_refused", fields);
     else logger.error("request_failed", { ...fields, cause: thrown.name });
+    // The rest of the body is not read; what follows it on the connection cannot be told from it.
+    if (error.code === "body_too_large") context.header("connection", "close");
     if (error.status === 401) context.header("www-authenticate", "Bearer");
     if (error.retryAfterSeconds !== null) {
       context.header("retry-after", String(error.retryAfterSeconds));
     }
     return context.json(toErrorBody(error, requestId), error.status as ContentfulStatusCode);
   });
-}
-
-function refuseLargeBody(): never {
-  throw new ApiError("body_too_large", `The body is larger than ${MAX_BODY_BYTES} bytes.`);
 }

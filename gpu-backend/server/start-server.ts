@@ -7,6 +7,8 @@ import { getRequestListener } from "@hono/node-server";
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** Connections that are still open this long after the last answer are cut. */
 const CLOSE_TIMEOUT_MS = 1_000;
+/** How often connections are closed that have become idle while the server closes. */
+const IDLE_SWEEP_INTERVAL_MS = 20;
 
 /** A server that accepts connections. */
 export interface RunningServer {
@@ -43,8 +45,11 @@ export async function startServer(
 
 async function close(server: Server): Promise<void> {
   const closed = once(server, "close");
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   server.close();
+  // A connection whose answer ends after this is kept alive, and would hold the server open.
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_INTERVAL_MS);
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   await closed;
+  clearInterval(sweep);
   clearTimeout(timer);
 }
