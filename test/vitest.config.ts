@@ -4,7 +4,24 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], root: "." } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          exclude: ["test/unit/edge/**"],
+          root: ".",
+        },
+      },
+      {
+        test: {
+          name: "unit-edge",
+          include: ["test/unit/edge/**/*.test.ts", "test/edge/**/*.test.ts"],
+          globalSetup: ["test/edge/bundle-edge.ts"],
+          root: ".",
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "e2e",

@@ -1,0 +1,90 @@
+/** A client that leaves is noticed at the node: no step is run for nobody. */
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { createTestAccount, startTestEdge, type TestAccount, type TestEdge } from "./edge-harness.ts";
+import { type ScriptedNode, startScriptedNode, stepFrame } from "./scripted-node.ts";
+
+/** The promise: a node hears of it within a second. */
+const MAX_NOTICE_MS = 1_000;
+
+let node: ScriptedNode;
+let edge: TestEdge;
+let account: TestAccount;
+beforeAll(async () => {
+  node = await startScriptedNode();
+  edge = await startTestEdge([node.url]);
+  account = await createTestAccount(edge);
+});
+afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+
+/** Starts a generation that never ends; `begun` resolves at the node, `closed` with its connection. */
+function startEndless(firstText: string) {
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const closed = new Promise<void>((resolve) => {
+    node.script = async (exchange) => {
+      exchange.send({ type: "queued", ahead: 0 });
+      if (firstText !== "") exchange.send(stepFrame(1, firstText));
+      const beat = setInterval(() => exchange.comment("heartbeat"), 100);
+      begin();
+      await exchange.closed;
+      clearInterval(beat);
+      resolve();
+    };
+  });
+  return { begun, closed };
+}
+
+function ask(stream: boolean, signal: AbortSignal): Promise<Response> {
+  const json = { prompt: "Once", stream };
+  return edge.send("POST", "/v1/completions", { key: account.inferenceKey, json, signal });
+}
+
+/** Milliseconds until `event`. */
+async function timeUntil(event: Promise<void>): Promise<number> {
+  const startedAt = performance.now();
+  await event;
+  return performance.now() - startedAt;
+}
+
+describe("a client that leaves", () => {
+  it("amid a stream closes the node's connection and cancels", async ({ expect }) => {
+    const { closed } = startEndless("Hello");
+    const controller = new AbortController();
+    const response = await ask(true, controller.signal);
+    await response.body?.getReader().read();
+    controller.abort();
+    expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
+    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+  });
+
+  it("while queued, before any text, does too", async ({ expect }) => {
+    const { begun, closed } = startEndless("");
+    const controller = new AbortController();
+    const response = await ask(true, controller.signal);
+    await begun;
+    const reading = response.text().catch(() => undefined);
+    controller.abort();
+    expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
+    await reading;
+    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+  });
+
+  it("while it waits for a whole answer does too", async ({ expect }) => {
+    const { begun, closed } = startEndless("Hello");
+    const controller = new AbortController();
+    const asking = ask(false, controller.signal).catch(() => undefined);
+    await begun;
+    controller.abort();
+    expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
+    await asking;
+    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+  });
+
+  it("is no fault of ours, and the next one is served", async ({ expect }) => {
+    expect(edge.log.filter((line) => line.includes("fault"))).toEqual([]);
+    node.script = (exchange) => exchange.complete(["Hello"]);
+    expect((await ask(false, new AbortController().signal)).status).toBe(200);
+  });
+});

@@ -1,0 +1,99 @@
+/** The Worker in workerd with real SQLite Durable Objects, and what tests say to it. */
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { inject } from "vitest";
+import { createdAccountSchema, createdApiKeySchema } from "../../shared/contracts/accounts.ts";
+import { errorBodySchema } from "../../shared/contracts/error-body.ts";
+import { TEST_SECRETS } from "./test-secrets.ts";
+
+/** A running Worker. */
+export interface TestEdge {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** Sends a request; `json` becomes its body. */
+  send(method: string, path: string, options?: SendOptions): Promise<Response>;
+  /** Lines that the Worker wrote to its console. */
+  readonly log: readonly string[];
+  /** Account objects that exist, by id. */
+  listAccountObjects(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+export interface SendOptions {
+  readonly key?: string | null;
+  readonly json?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** An account with one key of each scope. */
+export interface TestAccount {
+  readonly accountId: string;
+  readonly managementKey: string;
+  readonly inferenceKey: string;
+  readonly inferenceKeyId: string;
+}
+
+/** Starts the bundled Worker over `nodeUrls`. State is kept in memory. */
+export async function startTestEdge(nodeUrls: readonly string[]): Promise<TestEdge> {
+  const log: string[] = [];
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...inject("edgeOptions"),
+      name: "unmask",
+      modules: [{ type: "ESModule", path: "worker.js", contents: inject("edgeScript") }],
+      bindings: { KEY_ENVIRONMENT: "test", ...TEST_SECRETS, NODE_URLS: nodeUrls.join(", ") },
+      handleStructuredLogs: ({ message }) => log.push(message),
+      cf: false,
+      telemetry: { enabled: false },
+    }),
+  );
+  const url = (await miniflare.ready).origin;
+  return {
+    url,
+    send: (method, path, options = {}) => fetch(url + path, toInit(method, options)),
+    log,
+    listAccountObjects: () => miniflare.listDurableObjectIds("ACCOUNTS"),
+    stop: () => miniflare.dispose(),
+  };
+}
+
+function toInit(method: string, { key, json, headers, signal }: SendOptions): RequestInit {
+  return {
+    method,
+    headers: {
+      ...(key ? { authorization: `Bearer ${key}` } : {}),
+      ...(json === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Opens an account and issues it an inference key. */
+export async function createTestAccount(edge: TestEdge): Promise<TestAccount> {
+  const opened = await edge.send("POST", "/v1/accounts", {
+    key: TEST_SECRETS.OPERATOR_SECRET,
+    json: { name: "test" },
+  });
+  const account = createdAccountSchema.parse(await opened.json());
+  const issued = await edge.send("POST", "/v1/keys", { key: account.management_key, json: {} });
+  const key = createdApiKeySchema.parse(await issued.json());
+  return {
+    accountId: account.id,
+    managementKey: account.management_key,
+    inferenceKey: key.key,
+    inferenceKeyId: key.id,
+  };
+}
+
+/** What an error response says; fails unless it has the one shape and names its request. */
+export async function readError(
+  response: Response,
+): Promise<{ status: number; code: string; param: string | null; type: string; message: string }> {
+  const { error, request_id: requestId } = errorBodySchema.parse(await response.json());
+  if (requestId === null || requestId !== response.headers.get("x-request-id")) {
+    throw new Error("The error does not name its request.");
+  }
+  return { status: response.status, ...error };
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, it } from "vitest";
+import {
+  apiKeyListSchema,
+  apiKeySchema,
+  createdAccountSchema,
+  createdApiKeySchema,
+} from "../../shared/contracts/accounts.ts";
+import {
+  createTestAccount,
+  readError,
+  startTestEdge,
+  type TestEdge,
+} from "./edge-harness.ts";
+import { testRouteSecurity } from "./route-security.ts";
+import { type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
+import { TEST_SECRETS } from "./test-secrets.ts";
+
+let node: ScriptedNode;
+let edge: TestEdge;
+beforeAll(async () => {
+  node = await startScriptedNode();
+  edge = await startTestEdge([node.url]);
+});
+afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+
+describe("an account", () => {
+  it("is opened by the operator, with a management key", async ({ expect }) => {
+    const response = await edge.send("POST", "/v1/accounts", {
+      key: TEST_SECRETS.OPERATOR_SECRET,
+      json: { name: "Ada" },
+    });
+    expect(response.status).toBe(201);
+    const account = createdAccountSchema.parse(await response.json());
+    expect(account).toMatchObject({ name: "Ada", management_key: expect.stringMatching(/^unm_test_/) });
+    const listed = await edge.send("GET", "/v1/keys", { key: account.management_key });
+    const { data } = apiKeyListSchema.parse(await listed.json());
+    expect(data).toMatchObject([{ id: account.management_key_id, scope: "management" }]);
+  });
+
+  it("is opened by nobody else", async ({ expect }) => {
+    const { managementKey } = await createTestAccount(edge);
+    for (const key of [managementKey, "guess"]) {
+      const error = await readError(await edge.send("POST", "/v1/accounts", { key, json: {} }));
+      expect(error).toMatchObject({ status: 401, code: "invalid_api_key" });
+    }
+    const error = await readError(await edge.send("POST", "/v1/accounts", { json: {} }));
+    expect(error).toMatchObject({ status: 401, code: "missing_api_key" });
+  });
+});
+
+describe("a key", () => {
+  it("is told once, and listed without its secret", async ({ expect }) => {
+    const { managementKey } = await createTestAccount(edge);
+    const json = { name: "laptop", expires_at: "2100-01-01T00:00:00+01:00" };
+    const response = await edge.send("POST", "/v1/keys", { key: managementKey, json });
+    expect(response.status).toBe(201);
+    const { key, ...shown } = createdApiKeySchema.parse(await response.json());
+    expect(shown).toMatchObject({
+      name: "laptop",
+      scope: "inference",
+      last_four: key.slice(-4),
+      expires_at: "2099-12-31T23:00:00.000Z",
+      revoked_at: null,
+    });
+    const listed = await (await edge.send("GET", "/v1/keys", { key: managementKey })).text();
+    expect(apiKeyListSchema.parse(JSON.parse(listed)).data).toContainEqual(shown);
+    expect(listed).not.toContain(key.split("_").at(-1));
+  });
+
+  it("is listed page by page", async ({ expect }) => {
+    const { managementKey: key } = await createTestAccount(edge);
+    await edge.send("POST", "/v1/keys", { key, json: {} });
+    const ids: string[] = [];
+    let query = "?limit=2";
+    for (let hasMore = true; hasMore; ) {
+      const page = await edge.send("GET", `/v1/keys${query}`, { key });
+      const { data, has_more, last_id } = apiKeyListSchema.parse(await page.json());
+      ids.push(...data.map(({ id }) => id));
+      hasMore = has_more;
+      query = `?limit=2&after=${last_id}`;
+    }
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(3);
+    const error = await readError(await edge.send("GET", "/v1/keys?limit=0", { key }));
+    expect(error).toMatchObject({ status: 400, code: "invalid_parameter", param: "limit" });
+  });
+
+  it("works until it is revoked, and not once more", async ({ expect }) => {
+    const { managementKey, inferenceKey, inferenceKeyId } = await createTestAccount(edge);
+    const use = async () => {
+      const response = await edge.send("GET", "/v1/models", { key: inferenceKey });
+      await response.body?.cancel();
+      return response.status;
+    };
+    const revoke = async () => {
+      const response = await edge.send("DELETE", `/v1/keys/${inferenceKeyId}`, {
+        key: managementKey,
+      });
+      return apiKeySchema.parse(await response.json());
+    };
+    expect(await use()).toBe(200);
+    const revoked = await revoke();
+    expect(revoked.revoked_at).not.toBeNull();
+    expect(await use()).toBe(401);
+    expect(await revoke()).toEqual(revoked);
+  });
+
+  it("of another account is out of reach", async ({ expect }) => {
+    const [one, other] = [await createTestAccount(edge), await createTestAccount(edge)];
+    const response = await edge.send("DELETE", `/v1/keys/${one.inferenceKeyId}`, {
+      key: other.managementKey,
+    });
+    expect(await readError(response)).toMatchObject({ status: 404, code: "not_found" });
+  });
+
+  it.for([
+    [{ scope: "admin" }, "invalid_parameter", "scope"],
+    [{ name: "" }, "invalid_parameter", "name"],
+    [{ expires_at: "tomorrow" }, "invalid_parameter", "expires_at"],
+    [{ expires_at: "2020-01-01T00:00:00Z" }, "invalid_parameter", "expires_at"],
+    [{ nam: "laptop" }, "unknown_parameter", "nam"],
+  ] as const)("is not made from %j", async ([json, code, param], { expect }) => {
+    const { managementKey } = await createTestAccount(edge);
+    const response = await edge.send("POST", "/v1/keys", { key: managementKey, json });
+    expect(await readError(response)).toMatchObject({ status: 400, code, param });
+  });
+});
+
+const scopes = ["management"] as const;
+testRouteSecurity(() => edge, { method: "POST", path: "/v1/keys", json: {}, scopes });
+testRouteSecurity(() => edge, { method: "GET", path: "/v1/keys", scopes });
+testRouteSecurity(() => edge, { method: "DELETE", path: "/v1/keys/key_0000000000", scopes });

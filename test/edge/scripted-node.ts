@@ -1,0 +1,177 @@
+/** A node without a network to compute: a real HTTP server that says what a test tells it to. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { toErrorBody } from "../../shared/contracts/error-body.ts";
+import { ApiError, type ErrorCode } from "../../shared/contracts/errors.ts";
+import {
+  type NodeFrame,
+  type NodeGenerationRequest,
+  type NodeModel,
+  nodeGenerationRequestSchema,
+  type Receipt,
+} from "../../shared/contracts/node-wire.ts";
+import { signToken } from "../../shared/contracts/signed-token.ts";
+import { encodeComment, encodeEvent } from "../../shared/event-stream/encode-event.ts";
+import { TEST_SECRETS } from "./test-secrets.ts";
+
+/** One generation, as the script sees it. */
+export interface Exchange {
+  readonly request: NodeGenerationRequest;
+  /** The bearer token. */
+  readonly grant: string;
+  /** Resolves when the connection is gone, whoever closed it. */
+  readonly closed: Promise<void>;
+  send(frame: NodeFrame): void;
+  comment(text: string): void;
+  /** Sends bytes as they are. */
+  sendRaw(text: string): void;
+  /** Breaks the connection. */
+  destroy(): void;
+  /** Ends the stream. */
+  end(): void;
+  refuse(code: ErrorCode, param?: string): void;
+  /** Sends steps that spell `pieces`, then `done`, and ends. */
+  complete(pieces: readonly string[], changes?: Partial<Receipt>): Promise<void>;
+}
+
+/** Plays one generation. */
+export type NodeScript = (exchange: Exchange) => Promise<void> | void;
+
+export interface ScriptedNode {
+  readonly url: string;
+  readonly model: NodeModel;
+  /** What to play; may be changed at any time. */
+  script: NodeScript;
+  /** Every generation asked for. */
+  readonly requests: NodeGenerationRequest[];
+  /** Ids that were cancelled. */
+  readonly cancelled: string[];
+  stop(): Promise<void>;
+}
+
+/** Says "Hello there" in two steps. */
+export const sayHello: NodeScript = async (exchange) => {
+  exchange.send({ type: "queued", ahead: 0 });
+  await exchange.complete(["Hello", " there"]);
+};
+
+/** Starts a node that plays `sayHello` until it is told otherwise. */
+export async function startScriptedNode(modelId = "llada-test"): Promise<ScriptedNode> {
+  const node = { script: sayHello, requests: [], cancelled: [] } as Pick<
+    ScriptedNode,
+    "script" | "requests" | "cancelled"
+  >;
+  const model: NodeModel = {
+    id: modelId,
+    max_length: 512,
+    vocabulary_size: 1024,
+    parameter_count: 1_000_000,
+    weights_digest: "ab".repeat(32),
+    created: 1_760_000_000,
+  };
+  const server = createServer((request, response) => {
+    void answer(request, response).catch(() => response.destroy());
+  });
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? "";
+    if (path === "/model") {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify(model));
+      return;
+    }
+    const cancelledId = /^\/generations\/([^/]+)\/cancel$/.exec(path)?.[1];
+    if (cancelledId !== undefined) {
+      node.cancelled.push(cancelledId);
+      response.writeHead(204).end();
+      return;
+    }
+    const exchange = await openExchange(request, response);
+    node.requests.push(exchange.request);
+    await node.script(exchange);
+  }
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  return Object.assign(node, {
+    url: `http://127.0.0.1:${port}`,
+    model,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  });
+}
+
+async function openExchange(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<Exchange> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const request = nodeGenerationRequestSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+  const sendRaw = (text: string) => {
+    if (!response.headersSent) response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(text);
+  };
+  const send = (frame: NodeFrame) => sendRaw(encodeEvent({ data: JSON.stringify(frame) }));
+  return {
+    request,
+    grant: (incoming.headers.authorization ?? "").replace("Bearer ", ""),
+    closed: once(response, "close").then(() => undefined),
+    sendRaw,
+    send,
+    comment: (text) => sendRaw(encodeComment(text)),
+    destroy: () => response.destroy(),
+    end: () => response.end(),
+    refuse(code, param) {
+      const error = new ApiError(code, `Refused: ${code}.`, { param: param ?? null });
+      response.writeHead(error.status, { "content-type": "application/json" });
+      response.end(JSON.stringify(toErrorBody(error, request.request_id)));
+    },
+    async complete(pieces, changes = {}) {
+      for (const [i, piece] of pieces.entries()) send(stepFrame(i + 1, piece));
+      send(await doneFrame(request.request_id, pieces, changes));
+      response.end();
+    },
+  };
+}
+
+/** A step that makes `text` final. */
+export function stepFrame(step: number, text: string): NodeFrame {
+  return {
+    type: "step",
+    step,
+    block: 0,
+    committed: [],
+    masked_count: 0,
+    forward_passes: step,
+    text_delta: text,
+  };
+}
+
+async function doneFrame(
+  requestId: string,
+  pieces: readonly string[],
+  changes: Partial<Receipt>,
+): Promise<NodeFrame> {
+  const receipt: Receipt = {
+    request_id: requestId,
+    node_id: "scripted",
+    outcome: "completed",
+    prompt_tokens: 5,
+    completion_tokens: 3,
+    steps: pieces.length,
+    forward_passes: pieces.length,
+    step_units: pieces.length,
+    ...changes,
+  };
+  return {
+    type: "done",
+    finish_reason: "stop",
+    text: pieces.join(""),
+    receipt,
+    signed_receipt: await signToken(receipt, TEST_SECRETS.GRANT_SECRET),
+  };
+}
