@@ -1,11 +1,16 @@
 /**
- * The softmax probability of one vocabulary entry: how sure the network is of a candidate.
+ * How sure the network is of a candidate.
  *
- * @param logits Row-major float32; the column's logits are `[start, end)`. Minus infinity leaves the
- *   softmax. Scanned without allocating.
+ * Both functions scan one column's logits `[start, end)` of a row-major float32 array without
+ * allocating and sum in float64. Minus infinity leaves the softmax; a logit that is NaN or infinite
+ * makes the result NaN.
+ */
+
+/**
+ * The softmax probability of one vocabulary entry, in [0, 1].
+ *
  * @param tokenId The candidate, relative to `start`.
  * @param largest The largest logit of the column.
- * @returns In [0, 1], summed in float64; NaN if a logit is NaN or infinite.
  */
 export function softmaxProbability(
   logits: Float32Array,
@@ -19,4 +24,27 @@ export function softmaxProbability(
     sum += Math.exp((logits[i] as number) - largest);
   }
   return Math.exp((logits[start + tokenId] as number) - largest) / sum;
+}
+
+/**
+ * The entropy of the column's softmax in nats, from 0 (certain) up.
+ *
+ * @param largest The largest logit of the column.
+ */
+export function softmaxEntropy(
+  logits: Float32Array,
+  start: number,
+  end: number,
+  largest: number,
+): number {
+  let sum = 0;
+  let weighted = 0;
+  for (let i = start; i < end; i += 1) {
+    const distance = (logits[i] as number) - largest;
+    if (distance === Number.NEGATIVE_INFINITY) continue;
+    const weight = Math.exp(distance);
+    sum += weight;
+    weighted += weight * distance;
+  }
+  return Math.log(sum) - weighted / sum;
 }

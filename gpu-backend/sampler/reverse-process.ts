@@ -8,10 +8,12 @@
 
 import type { Canvas } from "../canvas/canvas.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
-import { type CandidateSet, denoiseStep } from "./denoise-step.ts";
+import { CandidateScan, type CandidateSet } from "./candidate-scan.ts";
+import type { Decoding } from "./decoding.ts";
+import { denoiseStep, type StepDuty } from "./denoise-step.ts";
 import { guideLogits, unconditionalTokenIds } from "./guidance.ts";
 import type { RandomSource } from "./random-source.ts";
-import type { SamplingSettings } from "./sampling-settings.ts";
+import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
 import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
 
 /** What one denoising step did. The four candidate arrays run in parallel, ascending by column. */
@@ -22,7 +24,7 @@ export interface DenoisingStep extends CandidateSet {
   readonly blockStep: number;
   /** Step over the whole run, from 0. */
   readonly step: number;
-  /** Columns that the schedule gave to this step; may be 0. */
+  /** Columns that the decoder chose from or that the schedule gave to this step; may be 0. */
   readonly quota: number;
   /** Columns written, ascending; a predicted mask id is written too and leaves its column masked. */
   readonly selected: Int32Array;
@@ -45,7 +47,8 @@ export class ReverseProcess {
   #blockStep = 0;
   #step = 0;
   #forwardPasses = 0;
-  #quotas: number[];
+  /** One quota per step of the block; empty where the decoder goes by none. */
+  #quotas: readonly number[] = [];
 
   /**
    * @param canvas Owned by this process until it is finished.
@@ -56,7 +59,7 @@ export class ReverseProcess {
     this.settings = settings;
     this.#random = random;
     this.#isGiven = Uint8Array.from(canvas.tokenIds, (id) => (id === settings.maskTokenId ? 0 : 1));
-    this.#quotas = this.#scheduleBlock();
+    this.#enterBlock(0);
   }
 
   /** True when no step is left; the canvas is final, and may hold masks that the network predicted. */
@@ -111,15 +114,12 @@ export class ReverseProcess {
    * column first. O(candidates × logitCount).
    */
   commit(logits: readonly Float32Array[], logitCount: number): DenoisingStep {
+    const { settings } = this;
     const columns = this.#candidateColumns();
-    const quota = this.#quotas[this.#blockStep] ?? 0;
-    const guided = guideLogits(logits, columns.length * logitCount, this.settings.guidanceScale);
-    const result = denoiseStep(guided, logitCount, columns, {
-      settings: this.settings,
-      random: this.#random,
-      step: this.#step,
-      quota,
-    });
+    const guided = guideLogits(logits, columns.length * logitCount, settings.guidanceScale);
+    const scan = new CandidateScan(guided, logitCount, columns, settings, this.#random, this.#step);
+    const duty = this.#duty(columns.length);
+    const result = denoiseStep(scan, settings, duty);
     const committed = this.#write(result.selected, result);
     this.#forwardPasses += logits.length;
     const done = {
@@ -127,9 +127,9 @@ export class ReverseProcess {
       block: this.#block,
       blockStep: this.#blockStep,
       step: this.#step,
-      quota,
+      quota: duty.quota,
       committed,
-      maskedCount: this.canvas.countMasked(this.settings.maskTokenId),
+      maskedCount: this.canvas.countMasked(settings.maskTokenId),
       forwardPasses: this.#forwardPasses,
     };
     this.#advance();
@@ -149,11 +149,26 @@ export class ReverseProcess {
     return this.#blockStart() + this.settings.blockLength;
   }
 
-  /** The block's quotas, from its own masks alone. */
-  #scheduleBlock(): number[] {
-    const { maskTokenId, steps } = this.settings;
-    const masked = this.canvas.countMasked(maskTokenId, this.#blockStart(), this.#blockEnd());
-    return transferSchedule(masked, stepsOfBlock(steps, this.blockCount, this.#block));
+  #maskedInBlock(): number {
+    return this.canvas.countMasked(this.settings.maskTokenId, this.#blockStart(), this.#blockEnd());
+  }
+
+  /** Steps of the block: exactly so many where it is paced by steps, else at most. */
+  #blockSteps(): number {
+    return stepsOfBlock(this.settings.steps, this.blockCount, this.#block);
+  }
+
+  #duty(candidateCount: number): StepDuty {
+    const quota = this.#quotas[this.#blockStep] ?? 0;
+    if (isPacedBySteps(this.settings)) return { quota, mustProgress: false, fillsFrom: null };
+    const isFilled = this.#maskedInBlock() === 0;
+    const isLast = this.#blockStep + 1 >= this.#blockSteps();
+    const leastQuota = isFilled ? 0 : 1;
+    return {
+      quota: this.#quotas.length > 0 ? Math.max(leastQuota, quota) : candidateCount,
+      mustProgress: !isFilled,
+      fillsFrom: isLast ? this.#blockStart() : null,
+    };
   }
 
   #write(selected: Int32Array, candidates: CandidateSet): Int32Array {
@@ -169,9 +184,27 @@ export class ReverseProcess {
   #advance(): void {
     this.#step += 1;
     this.#blockStep += 1;
-    if (this.#blockStep < this.#quotas.length) return;
-    this.#block += 1;
-    this.#blockStep = 0;
-    if (!this.isFinished) this.#quotas = this.#scheduleBlock();
+    const isFilled = !isPacedBySteps(this.settings) && this.#maskedInBlock() === 0;
+    if (isFilled || this.#blockStep >= this.#blockSteps()) this.#enterBlock(this.#block + 1);
   }
+
+  /** Begins `block`, or the next one that a decoder without fixed steps has work in. */
+  #enterBlock(block: number): void {
+    this.#block = block;
+    this.#blockStep = 0;
+    if (this.isFinished) return;
+    const masked = this.#maskedInBlock();
+    if (masked === 0 && !isPacedBySteps(this.settings)) {
+      this.#enterBlock(block + 1);
+      return;
+    }
+    // The block's own masks alone count, although masks before it compete for its quotas.
+    this.#quotas = goesByQuota(this.settings.decoding)
+      ? transferSchedule(masked, this.#blockSteps())
+      : [];
+  }
+}
+
+function goesByQuota({ kind }: Decoding): boolean {
+  return kind === "schedule" || kind === "filling-schedule";
 }

@@ -7,13 +7,17 @@
 
 import { ApiError } from "#shared/contracts/errors.ts";
 import { chooseBlockLength } from "./block-length.ts";
+import { checkDecoding, type Decoding } from "./decoding.ts";
 
 /** Which candidates stay masked: those the network is least sure of, or any. LLaDA's `remasking`. */
 export type Remasking = "low-confidence" | "random";
 
 /** The settings of one reverse process; made by {@link resolveSamplingSettings}. */
 export interface SamplingSettings {
-  /** Denoising steps over all blocks; at least one a block. */
+  /**
+   * Denoising steps over all blocks, at least one a block: exactly so many under `schedule`, at most
+   * so many under the other decoders.
+   */
   readonly steps: number;
   /** Columns to fill, tokens. */
   readonly generationLength: number;
@@ -24,6 +28,7 @@ export interface SamplingSettings {
   /** 0 is no guidance; above, every step feeds two rows. In [0, 10]. */
   readonly guidanceScale: number;
   readonly remasking: Remasking;
+  readonly decoding: Decoding;
   /** End-of-text is never predicted: LLaDA's `logits_eos_inf`. */
   readonly excludeEndOfText: boolean;
   /** End-of-text is committed last: LLaDA's `confidence_eos_eot_inf`. */
@@ -44,6 +49,8 @@ export interface SamplingRequest {
   readonly temperature?: number | undefined;
   readonly guidanceScale?: number | undefined;
   readonly remasking?: Remasking | undefined;
+  /** LLaDA's schedule when left out. */
+  readonly decoding?: Decoding | undefined;
   readonly excludeEndOfText?: boolean | undefined;
   readonly deferEndOfText?: boolean | undefined;
 }
@@ -77,6 +84,8 @@ export function resolveSamplingSettings(
   checkCount(steps, "steps");
   const blockLength = request.blockLength ?? chooseBlockLength(generationLength, steps);
   checkBlocks(generationLength, blockLength, steps);
+  const decoding = request.decoding ?? { kind: "schedule" };
+  checkDecoding(decoding);
   return {
     steps,
     generationLength,
@@ -84,12 +93,18 @@ export function resolveSamplingSettings(
     temperature: checkRange(request.temperature ?? 0, MAX_TEMPERATURE, "temperature"),
     guidanceScale: checkRange(request.guidanceScale ?? 0, MAX_GUIDANCE_SCALE, "cfg_scale"),
     remasking: request.remasking ?? "low-confidence",
+    decoding,
     excludeEndOfText: request.excludeEndOfText ?? false,
     deferEndOfText: request.deferEndOfText ?? false,
     maskTokenId: tokens.maskTokenId,
     endOfTextTokenId: tokens.endOfTextTokenId,
     endOfTurnTokenId: tokens.endOfTurnTokenId,
   };
+}
+
+/** Tells whether every block runs all its steps, as LLaDA's `generate()` does. */
+export function isPacedBySteps(settings: SamplingSettings): boolean {
+  return settings.decoding.kind === "schedule";
 }
 
 function defaultSteps(generationLength: number, blockLength: number | undefined): number {

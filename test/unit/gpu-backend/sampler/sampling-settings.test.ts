@@ -15,6 +15,7 @@ describe("resolveSamplingSettings", () => {
       temperature: 0,
       guidanceScale: 0,
       remasking: "low-confidence",
+      decoding: { kind: "schedule" },
       excludeEndOfText: false,
       deferEndOfText: false,
       ...TOKENS,
@@ -40,6 +41,19 @@ describe("resolveSamplingSettings", () => {
     ["invalid_parameter", "temperature", { temperature: 2.1 }],
     ["invalid_parameter", "cfg_scale", { guidanceScale: -1 }],
     ["invalid_parameter", "cfg_scale", { guidanceScale: 11 }],
+    [
+      "invalid_parameter",
+      "confidence_threshold",
+      { decoding: { kind: "threshold", threshold: -1 } },
+    ],
+    [
+      "invalid_parameter",
+      "confidence_threshold",
+      { decoding: { kind: "threshold", threshold: 1.1 } },
+    ],
+    ["invalid_parameter", "factor", { decoding: { kind: "factor", factor: 0 } }],
+    ["invalid_parameter", "factor", { decoding: { kind: "factor", factor: Number.NaN } }],
+    ["invalid_parameter", "entropy_bound", { decoding: { kind: "entropy-bound", bound: -0.1 } }],
   ])("refuses with %s at %s: %j", ([code, param, change], { expect }) => {
     const request = { generationLength: 16, ...change };
     expect(() => resolveSamplingSettings(request, TOKENS)).toThrow(
