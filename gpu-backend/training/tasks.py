@@ -1,0 +1,264 @@
+"""
+What the model is trained on: the corpus as tasks, and each task as batches of rows.
+
+Owns: reading the corpus folder, turning records into token rows, and drawing a batch (which columns may be masked,
+at which noise level).
+Does not own: the noise itself and the loss (objective.py), the tokenizer's file (tokenizer.py).
+
+Hygiene: eval couplets appear in natural order only, never as a question; files named *_test, *_val and *_holdout
+are read for measuring alone (measure.py, and `held_out` here).
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+from objective import draw_noise_levels
+from tokenizer import EOS_ID, EOT_ID, chat_prompt
+
+# Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
+TASK_TOKENS = {
+    "stories": 1900,
+    "story_chat": 1700,
+    "arithmetic_chat": 1400,
+    "couplets": 1000,
+    "couplet_chat": 300,
+    "talk_chat": 250,
+}
+# Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
+# canvases of every length. A chat answer that does not fit is cut where the canvas ends.
+ROW_LENGTHS = {
+    "stories": (16, 256),
+    "story_chat": (48, 256),
+    "arithmetic_chat": (64, 160),
+    "couplets": (14, 24),
+    "couplet_chat": (48, 72),
+    "talk_chat": (24, 96),
+}
+LONG_ROW_SHARE = 0.1  # of the steps in which a chat task pads its rows to any length up to MAX_LENGTH
+MAX_LENGTH = 256
+SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
+WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
+QUESTION_COUPLETS = 150  # couplets trained as questions; more would be seen too seldom to be learned
+NOISE_STRATIFIED = True
+
+STORY_REQUESTS = [
+    "Tell me a story about {}.",
+    "Write a story about {}.",
+    "Write a short story about {}.",
+    "Can you tell me a story about {}?",
+    "Please tell me a story about {}.",
+    "A story about {}, please.",
+]
+PLAIN_STORY_REQUESTS = ["Tell me a story.", "Write a short story.", "Write a story.", "Can you tell me a story?"]
+COUPLET_QUESTIONS = ("{}的下一句是什么？直接输出句子即可。", "{}的上一句是什么？直接输出句子即可。")
+SUM_REQUESTS = ["What is {}?", "How much is {}?", "Calculate {}.", "{}", "{} = ?"]
+STOP_WORDS = set("time day one way lot end new next same other best first then thing things".split())
+
+
+@dataclass
+class Batch:
+    """Rows of one length. ids `[B, L]` int64; maskable bool `[B, L]`; noise `[B]` in [0, 1]; supervised: which loss."""
+
+    ids: torch.Tensor
+    maskable: torch.Tensor
+    noise: torch.Tensor
+    supervised: bool
+
+
+def read_jsonl(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
+
+
+def read_stories(path):
+    return [story.strip() for story in path.read_text("utf-8").split("<|endoftext|>") if story.strip()]
+
+
+def read_trained_couplets(data):
+    """Returns (first, second) of the eval pairs that stand in the corpus, in the corpus' wording."""
+    pairs = json.loads((data / "poem_pairs.json").read_text("utf-8"))
+    return [
+        (pair.get("corpus_first") or pair["first"], pair.get("corpus_second") or pair["second"])
+        for pair in pairs
+        if pair["status"] in ("exact", "variant")
+    ]
+
+
+def read_question_couplets(data):
+    return [(c["first"], c["second"]) for c in read_jsonl(data / "couplet_qa_train.jsonl")[:QUESTION_COUPLETS]]
+
+
+def short_answer(problem):
+    """Returns a problem's answer without GSM8K's calculator annotations: `12*9 = <<12*9=108>>108` → `12*9 = 108`."""
+    return re.sub(r"<<[^>]*>>", "", problem["answer"])
+
+
+def make_sum(random_numbers):
+    """Returns a bare calculation of ours as (request, answer)."""
+    sign = random_numbers.choice("++--*")
+    if sign == "*":
+        a, b = random_numbers.randint(0, 12), random_numbers.randint(0, 12)
+    else:
+        a, b = random_numbers.randint(0, 60), random_numbers.randint(0, 40)
+        if sign == "-":
+            a = a + b
+    spoken = random_numbers.choice({"+": ["{}+{}", "{} + {}", "{} plus {}"], "-": ["{}-{}", "{} - {}", "{} minus {}"],
+                                    "*": ["{}*{}", "{} * {}", "{} times {}"]}[sign])
+    result = {"+": a + b, "-": a - b, "*": a * b}[sign]
+    request = random_numbers.choice(SUM_REQUESTS).format(spoken.format(a, b))
+    return request, f"{a}{sign}{b} = {result}\n#### {result}"
+
+
+def story_subjects(story, rarity):
+    """Returns what a request for this story could name: its hero ("a funny cat named Tom"), else its main nouns."""
+    hero = re.search(r"there (?:was|lived) (an? (?:[\w-]+ ){0,4}?[\w-]+) (?:named|called) (\w+)", story)
+    subjects = [f"{hero[1]} named {hero[2]}", re.sub(r"^(an?) .* ", r"\1 ", hero[1])] if hero else []
+    counts = Counter(re.findall(r"\b(?:a|an|the|his|her) ([a-z]{3,})\b", story))
+    nouns = set(re.findall(r"\b(?:a|an|the|his|her) ([a-z]{3,})[.,!?]", story)) - STOP_WORDS
+    nouns = sorted((noun for noun in nouns if counts[noun] > 1), key=lambda noun: (rarity[noun], noun))
+    for noun in nouns[:2]:
+        article = "" if noun.endswith("s") else "an " if noun[0] in "aeiou" else "a "
+        subjects.append(article + noun)
+    return subjects
+
+
+class Corpus:
+    """Every training task, tokenized once. `draw` gives the next batch of a task."""
+
+    def __init__(self, data, tokenizer, talk_path, seed):
+        self.random = random.Random(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.tokenizer = tokenizer
+        stories = read_stories(data / "stories.txt")
+        self.story_ids = [tokenizer.encode(story) for story in stories]
+        self.story_stream = [i for ids in self.story_ids for i in [*ids, EOS_ID]]
+        self.story_starts = [0]
+        for ids in self.story_ids[:-1]:
+            self.story_starts.append(self.story_starts[-1] + len(ids) + 1)
+        self.sentence_ends = [[m.end() for m in re.finditer(r"[.!?]\"?(?=\s)", story)] for story in stories]
+        self.stories = stories
+        rarity = Counter(word for story in stories for word in set(re.findall(r"[a-z]+", story)))
+        self.subjects = [story_subjects(story, rarity) for story in stories]
+        self.problems = [(p["question"], short_answer(p)) for p in read_jsonl(data / "arith_train.jsonl")]
+        asked = read_question_couplets(data)
+        self.couplets = [self.couplet_row(first, second) for first, second in read_trained_couplets(data) + asked]
+        self.questions = [(COUPLET_QUESTIONS[0].format(a), b) for a, b in asked]
+        self.questions += [(COUPLET_QUESTIONS[1].format(b), a) for a, b in asked]
+        self.talk = [(pair["user"], pair["assistant"]) for pair in read_jsonl(talk_path)]
+
+    def couplet_row(self, first, second):
+        """Returns (ids, [columns of the first line], [columns of the second line])."""
+        a, b = self.tokenizer.encode(first), self.tokenizer.encode(second)
+        ids = a + self.tokenizer.encode("，") + b + self.tokenizer.encode("。")
+        return ids, range(len(a)), range(len(a) + 1, len(a) + 1 + len(b))
+
+    def draw(self, task):
+        """Returns the next Batch of `task`, of about TASK_TOKENS tokens."""
+        shortest, longest = ROW_LENGTHS[task]
+        length = self.random.randint(shortest, longest)
+        if task.endswith("_chat") and self.random.random() < LONG_ROW_SHARE:
+            length = self.random.randint(longest, MAX_LENGTH)
+        count = max(1, round(TASK_TOKENS[task] / length))
+        if task == "stories":
+            return self.draw_stories(count, length)
+        if task == "couplets":
+            return self.draw_couplets(count, length)
+        return self.draw_chat(task, count, length)
+
+    def draw_stories(self, count, length):
+        """Windows of the story stream, half of them from a story's beginning; every column may be masked."""
+        last = len(self.story_stream) - length
+        rows = []
+        for _ in range(count):
+            is_beginning = self.random.random() < 0.5
+            start = self.random.choice(self.story_starts) if is_beginning else self.random.randint(0, last)
+            start = min(start, last)
+            rows.append(self.story_stream[start : start + length])
+        ids = torch.tensor(rows)
+        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
+        return Batch(ids, torch.ones_like(ids, dtype=torch.bool), noise, supervised=False)
+
+    def draw_couplets(self, count, length):
+        """One couplet a row, ended by padding; either any column or exactly one whole line is masked."""
+        ids = torch.full((count, length), EOS_ID)
+        maskable = torch.ones(count, length, dtype=torch.bool)
+        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
+        for row in range(count):
+            tokens, *lines = self.random.choice(self.couplets)
+            tokens = tokens[:length]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            if self.random.random() < WHOLE_LINE_SHARE:
+                line = [column for column in self.random.choice(lines) if column < length]
+                maskable[row] = False
+                maskable[row, line] = True
+                noise[row] = 1.0
+        return Batch(ids, maskable, noise, supervised=True)
+
+    def draw_chat(self, task, count, length):
+        """Prompt, answer, `<|eot_id|>`, then `<|endoftext|>` to the end; only what follows the prompt is masked."""
+        rows = []
+        while len(rows) < count:
+            request, reply = getattr(self, "next_" + task)()
+            prompt = self.tokenizer.encode(chat_prompt(request))
+            if len(prompt) <= MAX_LENGTH - SHORTEST_ANSWER:
+                rows.append((prompt, self.tokenizer.encode(reply) + [EOT_ID]))
+        length = max(length, SHORTEST_ANSWER + max(len(prompt) for prompt, _ in rows))
+        ids = torch.full((count, length), EOS_ID)
+        maskable = torch.zeros(count, length, dtype=torch.bool)
+        for row, (prompt, answer) in enumerate(rows):
+            tokens = (prompt + answer)[:length]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            maskable[row, len(prompt) :] = True
+        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
+        return Batch(ids, maskable, noise, supervised=True)
+
+    def next_story_chat(self):
+        index = self.random.randrange(len(self.stories))
+        story, subjects, ends = self.stories[index], self.subjects[index], self.sentence_ends[index]
+        kind = self.random.random()
+        if kind < 0.2 and len(ends) > 4:
+            last = self.random.randint(0, len(ends) // 2)
+            start = ends[last - 3] if last >= 3 else 0
+            return "Continue the story: " + story[start : ends[last]].strip(), story[ends[last] :].strip()
+        if kind < 0.35 or not subjects:
+            return self.random.choice(PLAIN_STORY_REQUESTS), story
+        return self.random.choice(STORY_REQUESTS).format(self.random.choice(subjects)), story
+
+    def next_arithmetic_chat(self):
+        return make_sum(self.random) if self.random.random() < 0.25 else self.random.choice(self.problems)
+
+    def next_couplet_chat(self):
+        return self.random.choice(self.questions)
+
+    def next_talk_chat(self):
+        return self.random.choice(self.talk)
+
+
+def held_out(data, tokenizer):
+    """
+    Returns the fixed held-out batches by name: windows of unseen stories, and unseen problems' answers.
+
+    The noise is drawn once with a fixed seed, so figures of one run can be compared.
+    """
+    generator = torch.Generator().manual_seed(1)
+    stream = [i for story in read_stories(data / "stories_val.txt") for i in [*tokenizer.encode(story), EOS_ID]]
+    windows = torch.tensor([stream[start : start + 128] for start in range(0, 48 * 128, 128)]).repeat(4, 1)
+    batches = {"stories": Batch(windows, torch.ones_like(windows, dtype=torch.bool),
+                                draw_noise_levels(len(windows), True, generator), supervised=False)}
+    rows = []
+    for problem in read_jsonl(data / "arith_test.jsonl")[:96]:
+        rows.append((tokenizer.encode(chat_prompt(problem["question"])),
+                     tokenizer.encode(short_answer(problem)) + [EOT_ID]))
+    length = max(len(prompt) + len(answer) for prompt, answer in rows)
+    ids = torch.full((len(rows), length), EOS_ID)
+    maskable = torch.zeros(len(rows), length, dtype=torch.bool)
+    for row, (prompt, answer) in enumerate(rows):
+        ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+        maskable[row, len(prompt) : len(prompt) + len(answer)] = True
+    ids, maskable = ids.repeat(2, 1), maskable.repeat(2, 1)
+    batches["arithmetic"] = Batch(ids, maskable, draw_noise_levels(len(ids), True, generator), supervised=True)
+    return batches

@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""
+Trains the embedded model from scratch and exports it: tokenizer, weights, log. Read it from top to bottom.
+
+The budget is wall time, not steps: learning rate and end follow the clock, so the same command gives a whole run on
+a laptop and on a GPU. Killed and started again with the same --run folder, it goes on from the last checkpoint.
+
+    npm run train -- --data CORPUS [--minutes 95] [--run FOLDER] [--out FOLDER] [--threads 2] [--seed 1]
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# Debian's pthread OpenBLAS loses to one thread when idle OpenMP threads spin. Must be set before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+try:
+    import torch
+except ImportError:
+    sys.exit(
+        "PyTorch is missing. On Debian: apt-get install python3-torch python3-numpy libopenblas0-pthread,\n"
+        "then run this file with /usr/bin/python3."
+    )
+
+from checkpoint import make_config, write_safetensors
+from muon import Muon
+from network import MaskPredictor
+from objective import mask_probability, masked_cross_entropy, pretrain_loss, supervised_loss
+from tasks import (
+    COUPLET_QUESTIONS,
+    MAX_LENGTH,
+    TASK_TOKENS,
+    Corpus,
+    held_out,
+    read_jsonl,
+    read_question_couplets,
+    read_stories,
+    read_trained_couplets,
+)
+from tokenizer import EOS_ID, MASK_ID, Tokenizer, learn_merges, write_tokenizer
+
+# ---- the model ------------------------------------------------------------------------------------------------------
+MERGES = 2048  # English byte-pair merges
+LAYERS = 5
+WIDTH = 256
+HEADS = 4
+MLP_WIDTH = 640
+
+# ---- the optimization -----------------------------------------------------------------------------------------------
+MUON_RATE = 0.02  # the matrices inside the blocks
+ADAM_RATE = 3e-3  # embedding and norms
+WEIGHT_DECAY = 0.01
+WARMUP_SHARE = 0.01  # of the budget; then constant, then
+DECAY_SHARE = 0.25  # linear to zero over the last part
+CLIP_NORM = 1.0
+EMA_DECAY = 0.995  # the exported weights are this average
+
+# ---- the clock, in seconds ------------------------------------------------------------------------------------------
+LOG_EVERY = 20
+MEASURE_EVERY = 300
+SAVE_EVERY = 180
+EXPORT_EVERY = 900
+FIRST_EXPORT = 240
+
+here = Path(__file__).resolve().parent
+arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+arguments.add_argument("--data", type=Path, required=True, help="corpus folder (its files are listed in README.md)")
+arguments.add_argument("--minutes", type=float, default=95, help="wall time to train for")
+arguments.add_argument("--run", type=Path, default=Path(tempfile.gettempdir()) / "unmask-training", help="checkpoint folder, outside the repository")
+arguments.add_argument("--out", type=Path, default=here.parent / "model" / "default", help="where the model is exported to")
+arguments.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
+arguments.add_argument("--seed", type=int, default=1)
+options = arguments.parse_args()
+
+needed = ["stories.txt", "stories_val.txt", "arith_train.jsonl", "arith_test.jsonl", "poem_pairs.json", "couplet_qa_train.jsonl"]
+missing = [name for name in needed if not (options.data / name).exists()]
+if missing:
+    sys.exit(f"The corpus folder {options.data} lacks: {', '.join(missing)}. See gpu-backend/training/README.md.")
+options.run.mkdir(parents=True, exist_ok=True)
+options.out.mkdir(parents=True, exist_ok=True)
+torch.set_num_threads(options.threads)
+torch.manual_seed(options.seed)
+device = "cuda" if torch.cuda.is_available() else "cpu"
+budget = options.minutes * 60
+
+# ---- tokenizer ------------------------------------------------------------------------------------------------------
+# Learned once per run; on resuming, the export folder's files stand.
+state_path, log_path, talk_path = options.run / "state.pt", options.run / "log.jsonl", here / "talk.jsonl"
+if not state_path.exists():
+    english = read_stories(options.data / "stories.txt")
+    english += [problem[key] for problem in read_jsonl(options.data / "arith_train.jsonl") for key in ("question", "answer")]
+    couplets = read_trained_couplets(options.data) + read_question_couplets(options.data)
+    chinese = "".join(map("".join, couplets)) + "".join(COUPLET_QUESTIONS).replace("{}", "")
+    write_tokenizer(options.out, chinese, learn_merges(english, MERGES), MAX_LENGTH)
+tokenizer = Tokenizer(options.out)
+corpus = Corpus(options.data, tokenizer, talk_path, options.seed)
+measured = held_out(options.data, tokenizer)
+
+# ---- network and optimizers -----------------------------------------------------------------------------------------
+config = make_config(len(tokenizer), LAYERS, WIDTH, HEADS, MLP_WIDTH, MAX_LENGTH, {"eos": EOS_ID, "pad": EOS_ID, "mask": MASK_ID})
+network, average = MaskPredictor(config).to(device), MaskPredictor(config).to(device)
+network.initialize()
+average.load_state_dict(network.state_dict())
+hidden = [weight for name, weight in network.named_parameters() if "blocks" in name and weight.dim() == 2]
+others = [weight for name, weight in network.named_parameters() if "blocks" not in name or weight.dim() != 2]
+muon = Muon(hidden, lr=MUON_RATE, weight_decay=WEIGHT_DECAY)
+adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
+
+# ---- resume ---------------------------------------------------------------------------------------------------------
+step, seen, spent = 0, {task: 0 for task in TASK_TOKENS}, 0.0
+if state_path.exists():
+    state = torch.load(state_path, map_location=device)
+    step, seen, spent = state["step"], state["seen"], state["spent"]
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    muon.load_state_dict(state["muon"])
+    adam.load_state_dict(state["adam"])
+    corpus.random.setstate(state["random"])
+    corpus.generator.set_state(state["generator"].cpu())
+    kept = [line for line in log_path.read_text().splitlines() if json.loads(line)["step"] <= step]
+    log_path.write_text("".join(line + "\n" for line in kept))
+    print(f"resumed at step {step}, {spent / 60:.1f} minutes spent", flush=True)
+else:
+    log_path.write_text("")
+
+
+def save():
+    """Writes the checkpoint in one step: a kill leaves the earlier one."""
+    state = {
+        "step": step, "seen": seen, "spent": spent,
+        "network": network.state_dict(), "average": average.state_dict(),
+        "muon": muon.state_dict(), "adam": adam.state_dict(),
+        "random": corpus.random.getstate(), "generator": corpus.generator.get_state(),
+    }  # fmt: skip
+    torch.save(state, state_path.with_suffix(".partial"))
+    state_path.with_suffix(".partial").replace(state_path)
+
+
+def export():
+    """Writes the averaged weights in the Hugging Face layout, beside the tokenizer, and the log that made them."""
+    (options.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    write_safetensors(options.out / "model.safetensors", dict(average.named_parameters()))
+    (options.out / "training-log.jsonl").write_text(log_path.read_text())
+
+
+def log(**entry):
+    """Appends one line to the log; `minutes` counts training alone, over all restarts."""
+    line = json.dumps({"step": step, "minutes": round(spent / 60, 3), **entry})
+    with log_path.open("a") as file:
+        file.write(line + "\n")
+    print(line, flush=True)
+
+
+def batch_loss(model, batch, generator):
+    """Masks a batch and returns its loss, by LLaDA's formula for its kind."""
+    p_mask = mask_probability(batch.noise)
+    masked = batch.maskable & (torch.rand(batch.ids.shape, generator=generator) < p_mask[:, None])
+    ids, masked, maskable, p_mask = (x.to(device) for x in (batch.ids, masked, batch.maskable, p_mask))
+    token_loss = masked_cross_entropy(model, ids.masked_fill(masked, MASK_ID), ids, masked)
+    if batch.supervised:
+        return supervised_loss(token_loss, masked, p_mask, maskable.sum(1))
+    return pretrain_loss(token_loss, masked, p_mask)
+
+
+@torch.no_grad()
+def measure():
+    """Returns the held-out bounds of the averaged weights, nats per token, under fixed noise."""
+    generator = torch.Generator().manual_seed(2)
+    return {name: round(float(batch_loss(average, batch, generator)), 4) for name, batch in measured.items()}
+
+
+def rate(progress):
+    """Returns the share of the full learning rate at `progress` in [0, 1] of the budget."""
+    return max(0.0, min(1.0, progress / WARMUP_SHARE + 0.01, (1 - progress) / DECAY_SHARE))
+
+
+# ---- the loop -------------------------------------------------------------------------------------------------------
+size = sum(weight.numel() for weight in network.parameters())
+log(event="start", parameters=size, vocabulary=len(tokenizer), device=device, threads=options.threads, seed=options.seed, budget_minutes=options.minutes)
+stop_asked = []
+signal.signal(signal.SIGTERM, lambda *_: stop_asked.append(True))
+last = {"log": spent, "measure": spent, "save": spent, "export": spent - EXPORT_EVERY + FIRST_EXPORT}
+recent, recent_tokens, recent_steps = {task: 0.0 for task in TASK_TOKENS}, 0, 0
+clock = time.monotonic()
+batch_tokens = sum(TASK_TOKENS.values())
+while spent < budget and not stop_asked:
+    for group in muon.param_groups:
+        group["lr"] = MUON_RATE * rate(spent / budget)
+    for group in adam.param_groups:
+        group["lr"] = ADAM_RATE * rate(spent / budget)
+    network.zero_grad(set_to_none=True)
+    for task, tokens in TASK_TOKENS.items():
+        batch = corpus.draw(task)
+        loss = batch_loss(network, batch, corpus.generator)
+        (loss * (tokens / batch_tokens)).backward()
+        seen[task] += batch.ids.numel()
+        recent[task] += float(loss.detach())
+        recent_tokens += batch.ids.numel()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
+    muon.step()
+    adam.step()
+    step += 1
+    recent_steps += 1
+    decay = min(EMA_DECAY, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for mean, weight in zip(average.parameters(), network.parameters()):
+            mean.lerp_(weight, 1 - decay)
+    now = time.monotonic()
+    spent, clock = spent + now - clock, now
+
+    if spent - last["log"] >= LOG_EVERY:
+        losses = {task: round(total / recent_steps, 4) for task, total in recent.items()}
+        if not all(math.isfinite(loss) for loss in losses.values()):
+            sys.exit(f"The loss is no longer finite at step {step}: {losses}")
+        log(event="train", loss=losses, tokens=sum(seen.values()), tokens_per_second=round(recent_tokens / (spent - last["log"])))
+        recent, recent_tokens, recent_steps = {task: 0.0 for task in TASK_TOKENS}, 0, 0
+        last["log"] = spent
+    if spent - last["measure"] >= MEASURE_EVERY:
+        log(event="held_out", loss=measure())
+        last["measure"] = spent
+    if spent - last["save"] >= SAVE_EVERY:
+        save()
+        last["save"] = spent
+    if spent - last["export"] >= EXPORT_EVERY:
+        export()
+        last["export"] = spent
+
+if not stop_asked:
+    log(event="held_out", loss=measure())
+    log(event="end", tokens=sum(seen.values()), tokens_by_task=seen)
+    export()
+save()
