@@ -165,7 +165,7 @@ export class Generation implements Schedulable {
       while (step.positions[candidate] !== position) candidate += 1;
       const tokenId = step.tokenIds[candidate] ?? 0;
       const confidence = step.confidences[candidate] ?? 0;
-      return { position, tokenId, confidence, text: this.#decoder.decode([tokenId]) };
+      return { position, tokenId, confidence, text: this.#decoder.decodeToken(tokenId) };
     });
   }
 

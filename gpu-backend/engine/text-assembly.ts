@@ -7,13 +7,15 @@
  */
 import { StopStrings } from "./stop-strings.ts";
 
-/** The one thing the engine asks of a tokenizer. */
+/** What the engine asks of a tokenizer. */
 export interface TokenDecoder {
   /**
    * Text of a run of tokens, special tokens skipped; bytes that are no character become U+FFFD.
    * The text of a run begins with the text of each of its beginnings that ends with a character.
    */
   decode(tokenIds: readonly number[]): string;
+  /** Text that one token adds within a text; U+FFFD where it is part of a character. */
+  decodeToken(tokenId: number): string;
 }
 
 /** Why a text ended: at an end token or stop string, or at its last position. */
@@ -32,7 +34,7 @@ const TRAILING_REPLACEMENTS = /\uFFFD+$/;
 
 /** Takes the tokens of a text from the first to the last, gives out its text piece by piece. */
 export class TextAssembly {
-  readonly #decoder: TokenDecoder;
+  readonly #decoder: Pick<TokenDecoder, "decode">;
   readonly #endTokenIds: ReadonlySet<number>;
   readonly #stops: StopStrings;
   /** Tokens decoded last: some decoders need them to tell a leading space from none. */
@@ -49,7 +51,7 @@ export class TextAssembly {
   #completionTokenCount = 0;
   #isStopped = false;
 
-  constructor(decoder: TokenDecoder, ends: TextEnds) {
+  constructor(decoder: Pick<TokenDecoder, "decode">, ends: TextEnds) {
     this.#decoder = decoder;
     this.#endTokenIds = ends.endTokenIds;
     this.#stops = new StopStrings(ends.stops);

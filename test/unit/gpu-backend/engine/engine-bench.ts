@@ -15,9 +15,10 @@ export const SPECIAL_TOKENS = { endOfTurnTokenId: 29, endOfTextTokenId: 30, mask
 export const LOGIT_COUNT = 32;
 
 /** One lower-case letter a token; special tokens have none. */
+const letter = (id: number): string => (id < 29 ? String.fromCodePoint(97 + id) : "");
 export const letterDecoder = {
-  decode: (tokenIds: readonly number[]): string =>
-    tokenIds.map((id) => (id < 29 ? String.fromCodePoint(97 + id) : "")).join(""),
+  decode: (tokenIds: readonly number[]): string => tokenIds.map(letter).join(""),
+  decodeToken: letter,
 };
 
 /** A request, its events as they come, and the last of them. */

@@ -1,0 +1,109 @@
+/** A node's settings: the only reader of the environment. */
+import { hostname } from "node:os";
+import { basename, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { ApiError } from "#shared/contracts/errors.ts";
+
+/** The checkpoint that ships with the repository. */
+const DEFAULT_CHECKPOINT = fileURLToPath(new URL("./model/default", import.meta.url));
+const DEFAULT_MODEL_ID = "unmask-default";
+
+const MAX_PORT = 65_535;
+const MIN_SECRET_CHARACTERS = 32;
+
+/** A whole number as an environment variable spells it. */
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .pipe(z.int(message).min(min, message).max(max, message));
+}
+
+const environmentSchema = z.object({
+  /** 0 takes any free port. */
+  UNMASK_NODE_PORT: wholeNumber(0, MAX_PORT).default(0),
+  UNMASK_NODE_HOST: z.string().default("127.0.0.1"),
+  UNMASK_CHECKPOINT: z.string().default(DEFAULT_CHECKPOINT),
+  UNMASK_MODEL_ID: z.string().max(128, "must have at most 128 characters").optional(),
+  /** Shared with the edge: verifies grants, signs receipts. */
+  UNMASK_GRANT_SECRET: z
+    .string("is required")
+    .min(MIN_SECRET_CHARACTERS, `must have at least ${MIN_SECRET_CHARACTERS} characters`),
+  UNMASK_NODE_ID: z.string().default(() => `${hostname()}-${process.pid}`),
+  UNMASK_EXECUTION_PROVIDER: z
+    .enum(["cpu", "cuda", "tensorrt", "webgpu"], "must be cpu, cuda, tensorrt or webgpu")
+    .default("cpu"),
+  /** 0 lets the runtime choose. */
+  UNMASK_THREADS: wholeNumber(0, 1_024).default(0),
+  UNMASK_MAX_BATCH_ROWS: wholeNumber(1, 1_024).default(8),
+  UNMASK_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
+  /** The node stops when this process is no longer its parent. */
+  UNMASK_PARENT_PID: wholeNumber(1, 2 ** 31).optional(),
+});
+
+/** What `main.ts` is told. */
+export interface NodeConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Directory in the Hugging Face layout, absolute. */
+  readonly checkpointDirectory: string;
+  readonly modelId: string;
+  readonly nodeId: string;
+  readonly grantSecret: string;
+  readonly executionProvider: "cpu" | "cuda" | "tensorrt" | "webgpu";
+  /** Threads of one operator; 0 lets the runtime choose. */
+  readonly threadCount: number;
+  readonly maxBatchRows: number;
+  readonly maxQueue: number;
+  /** Process whose end ends this one; null for none. */
+  readonly parentProcessId: number | null;
+}
+
+/**
+ * Reads the environment; an empty variable counts as absent.
+ *
+ * @throws {ApiError} `missing_parameter` or `invalid_parameter`, `param` the variable's name; the
+ *   message never repeats its value.
+ */
+export function readConfig(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): NodeConfig {
+  const given = Object.entries(environment).filter(([, value]) => value !== "");
+  const result = environmentSchema.safeParse(Object.fromEntries(given));
+  if (!result.success) throw describeFault(result.error, environment);
+  const values = result.data;
+  const checkpointDirectory = resolve(values.UNMASK_CHECKPOINT);
+  return {
+    host: values.UNMASK_NODE_HOST,
+    port: values.UNMASK_NODE_PORT,
+    checkpointDirectory,
+    modelId: values.UNMASK_MODEL_ID ?? defaultModelId(checkpointDirectory),
+    nodeId: values.UNMASK_NODE_ID,
+    grantSecret: values.UNMASK_GRANT_SECRET,
+    executionProvider: values.UNMASK_EXECUTION_PROVIDER,
+    threadCount: values.UNMASK_THREADS,
+    maxBatchRows: values.UNMASK_MAX_BATCH_ROWS,
+    maxQueue: values.UNMASK_MAX_QUEUE,
+    parentProcessId: values.UNMASK_PARENT_PID ?? null,
+  };
+}
+
+/** The folder's own name; the checkpoint of the repository has one of its own. */
+function defaultModelId(checkpointDirectory: string): string {
+  return checkpointDirectory === DEFAULT_CHECKPOINT
+    ? DEFAULT_MODEL_ID
+    : basename(checkpointDirectory);
+}
+
+function describeFault(
+  error: z.ZodError,
+  environment: Readonly<Record<string, string | undefined>>,
+): ApiError {
+  const issue = error.issues[0];
+  const name = String(issue?.path[0]);
+  const code = environment[name] ? "invalid_parameter" : "missing_parameter";
+  return new ApiError(code, `${name} ${issue?.message}.`, { param: name });
+}

@@ -1,0 +1,166 @@
+/**
+ * One node: config → model → engine → server, until a signal drains it.
+ *
+ * Owns: putting the pieces together, and the life of the process.
+ * Does not own: any of the pieces. Standard output gets one line, when requests are accepted;
+ * standard error gets the log, one JSON object a line.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ApiError } from "#shared/contracts/errors.ts";
+import { HEARTBEAT_INTERVAL_MS } from "#shared/contracts/limits.ts";
+import { type NodeConfig, readConfig } from "./config.ts";
+import { Engine } from "./engine/engine.ts";
+import { createLogger, type Logger } from "./engine/logger.ts";
+import { loadChatTemplate } from "./model/chat-template.ts";
+import { type Checkpoint, digestCheckpoint, readCheckpoint } from "./model/checkpoint.ts";
+import { loadTokenizer } from "./model/tokenizer.ts";
+import { createMaskPredictor } from "./model-runner/create-mask-predictor.ts";
+import { createNodeApp } from "./server/node-app.ts";
+import type { ServedModel } from "./server/served-model.ts";
+import { startServer } from "./server/start-server.ts";
+
+/** Longest wait for running generations to finish; shorter than any supervisor's patience. */
+const DRAIN_TIMEOUT_MS = 8_000;
+/** Wait for cancelled ones to say so: a forward pass and its last frame. */
+const CANCEL_TIMEOUT_MS = 1_000;
+const PARENT_CHECK_INTERVAL_MS = 500;
+/** Bytes that may wait for one client: more than a long generation's frames take together. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+
+const EXIT_FAULT = 1;
+const EXIT_REFUSED = 2;
+
+/** A node that accepts requests. */
+interface RunningNode {
+  readonly url: string;
+  readonly model: ServedModel;
+  stop(): Promise<void>;
+}
+
+async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNode> {
+  const checkpoint = await readCheckpoint(config.checkpointDirectory);
+  // The digest reads every weight; the network is loaded meanwhile.
+  const [model, maskPredictor] = await Promise.all([
+    loadServedModel(checkpoint, config.modelId),
+    createMaskPredictor(checkpoint, {
+      executionProvider: config.executionProvider,
+      intraOpThreads: config.threadCount,
+    }),
+  ]);
+  const engine = new Engine({
+    maskPredictor,
+    limits: { maxBatchRows: config.maxBatchRows, maxQueue: config.maxQueue },
+    now: Date.now,
+    logger,
+  });
+  const app = createNodeApp({
+    engine,
+    model,
+    nodeId: config.nodeId,
+    grantSecret: config.grantSecret,
+    now: Date.now,
+    logger,
+    heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+    maxUnsentBytes: MAX_UNSENT_BYTES,
+  });
+  const server = await startServer(app.fetch, config);
+  return {
+    url: server.url,
+    model,
+    async stop() {
+      const drained = engine.drain();
+      await Promise.race([drained, sleep(DRAIN_TIMEOUT_MS)]);
+      engine.cancelAll();
+      await Promise.race([drained, sleep(CANCEL_TIMEOUT_MS)]);
+      await server.close();
+      await maskPredictor.close();
+    },
+  };
+}
+
+async function loadServedModel(checkpoint: Checkpoint, modelId: string): Promise<ServedModel> {
+  const { config, directory } = checkpoint;
+  const tokenizer = await loadTokenizer(directory, config);
+  const chatTemplate = await loadChatTemplate(directory, tokenizer);
+  return {
+    maxLength: config.maxSequenceLength,
+    specialTokens: {
+      maskTokenId: config.maskTokenId,
+      endOfTextTokenId: config.eosTokenId,
+      endOfTurnTokenId: tokenizer.specialIds.eot,
+    },
+    decoder: tokenizer,
+    description: {
+      id: modelId,
+      max_length: config.maxSequenceLength,
+      vocabulary_size: config.vocabularySize,
+      parameter_count: checkpoint.parameterCount,
+      weights_digest: await digestCheckpoint(checkpoint),
+      created: Math.floor(checkpoint.modifiedAt / 1000),
+    },
+    encodePrompt: (input) =>
+      input.type === "text"
+        ? tokenizer.encodeUserText(input.text)
+        : chatTemplate.encode(input.messages, true),
+  };
+}
+
+/** What the operator can mend: a setting, a checkpoint, a port that is taken. */
+function describeRefusal(thrown: unknown): { code: string; message: string } | null {
+  if (thrown instanceof ApiError) return { code: thrown.code, message: thrown.message };
+  const isSystemError = thrown instanceof Error && "code" in thrown && "syscall" in thrown;
+  return isSystemError ? { code: String(thrown.code), message: thrown.message } : null;
+}
+
+/** The error's kind and where it came from; its message may quote a request. */
+function describeFault(thrown: unknown): { cause: string; stack: string } {
+  if (!(thrown instanceof Error)) return { cause: typeof thrown, stack: "" };
+  const frames = (thrown.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return { cause: thrown.name, stack: frames.map((line) => line.trim()).join("; ") };
+}
+
+async function main(logger: Logger): Promise<void> {
+  // Until the node runs there is nothing to drain.
+  let stop: () => Promise<void> = async () => undefined;
+  const end = (why: string) => {
+    logger.info("stopping", { why });
+    stop().then(() => process.exit(0), exitOnFault);
+  };
+  const exitOnFault = (thrown: unknown) => {
+    logger.error("fault", describeFault(thrown));
+    process.exit(EXIT_FAULT);
+  };
+  process.on("uncaughtException", exitOnFault);
+  process.on("unhandledRejection", exitOnFault);
+  // A second signal finds no listener and ends the process at once.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => end(signal));
+
+  try {
+    const config = readConfig();
+    if (config.parentProcessId !== null) watchParent(config.parentProcessId, end);
+    const node = await startNode(config, logger);
+    stop = () => node.stop();
+    const line = { event: "listening", url: node.url, model: node.model.description };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  } catch (thrown) {
+    const refusal = describeRefusal(thrown);
+    if (refusal === null) return exitOnFault(thrown);
+    logger.error("not_started", refusal);
+    process.exit(EXIT_REFUSED);
+  }
+}
+
+/** An orphan has another parent, whichever process took it in. */
+function watchParent(parentProcessId: number, end: (why: string) => void): void {
+  const timer = setInterval(() => {
+    if (process.ppid === parentProcessId) return;
+    clearInterval(timer);
+    end("parent_gone");
+  }, PARENT_CHECK_INTERVAL_MS);
+  timer.unref();
+}
+
+// Whoever read these may be gone; that is no reason to fail.
+process.stdout.on("error", () => undefined);
+process.stderr.on("error", () => undefined);
+await main(createLogger((line) => process.stderr.write(line), Date.now));
