@@ -1,8 +1,10 @@
+import { Worker } from "node:worker_threads";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { buildFullGraph } from "../model/graph.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import { OnnxMaskPredictor } from "./onnx-mask-predictor.ts";
 import type { SessionOptions } from "./onnx-session.ts";
+import type { SessionWorkerData } from "./session-messages.ts";
 
 /**
  * Loads a checkpoint's network into a thread of its own.
@@ -13,13 +15,16 @@ export async function createMaskPredictor(
   checkpoint: Checkpoint,
   options: SessionOptions,
 ): Promise<MaskPredictor> {
-  const predictor = new OnnxMaskPredictor(
-    { graph: buildFullGraph(checkpoint), weightsFolder: checkpoint.table.folder, options },
-    {
-      maxLength: checkpoint.config.maxSequenceLength,
-      tokenIdCount: checkpoint.config.embeddingSize,
-    },
-  );
+  const workerData: SessionWorkerData = {
+    graph: buildFullGraph(checkpoint),
+    weightsFolder: checkpoint.table.folder,
+    options,
+  };
+  const worker = new Worker(new URL("./session-worker.ts", import.meta.url), { workerData });
+  const predictor = new OnnxMaskPredictor(worker, {
+    maxLength: checkpoint.config.maxSequenceLength,
+    tokenIdCount: checkpoint.config.embeddingSize,
+  });
   try {
     await predictor.ready();
     return predictor;

@@ -6,14 +6,16 @@
  * Walk: step 9.
  */
 
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 import { type BatchLimits, checkBatch } from "./check-batch.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
-import type { PredictMessage, SessionReply, SessionWorkerData } from "./session-messages.ts";
+import type { SessionReply, SessionRequest } from "./session-messages.ts";
 
-interface PendingCall {
+interface Call {
+  readonly id: number;
+  readonly batch: CanvasBatch;
   resolve(logits: Float32Array): void;
   reject(error: ApiError): void;
 }
@@ -24,23 +26,28 @@ export class OnnxMaskPredictor implements MaskPredictor {
   readonly maxLength: number;
   readonly #worker: Worker;
   readonly #limits: BatchLimits;
-  readonly #pending = new Map<number, PendingCall>();
+  /** In order; the thread has the first one only, so that closing waits for no more than that. */
+  readonly #calls: Call[] = [];
   readonly #ready = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<void>();
   #nextId = 0;
   /** Set once, when the thread is gone or going. */
   #failure: ApiError | null = null;
 
-  /** Starts the thread; await {@link ready} before the first prediction. */
-  constructor(data: SessionWorkerData, limits: BatchLimits) {
+  /** @param worker A thread that runs session-worker.ts, just started; owned from here on. */
+  constructor(worker: Worker, limits: BatchLimits) {
     this.logitCount = limits.tokenIdCount;
     this.maxLength = limits.maxLength;
     this.#limits = limits;
-    this.#worker = new Worker(new URL("./session-worker.ts", import.meta.url), {
-      workerData: data,
-    });
+    this.#worker = worker;
+    // A failure before anybody awaits it is kept for the calls to come.
+    this.#ready.promise.catch(() => undefined);
     this.#worker.on("message", (reply: SessionReply) => this.#receive(reply));
     this.#worker.on("error", () => this.#fail("The session's thread failed."));
-    this.#worker.on("exit", () => this.#fail("The session's thread ended."));
+    this.#worker.on("exit", () => {
+      this.#fail("The session's thread ended.");
+      this.#ended.resolve();
+    });
   }
 
   /** Resolves once the network is loaded; rejects with `session_failed`. */
@@ -56,23 +63,32 @@ export class OnnxMaskPredictor implements MaskPredictor {
     if (batch.candidateIndexes.length === 0) {
       return new Float32Array(0);
     }
-    const id = this.#nextId;
+    const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
+    this.#calls.push({ id: this.#nextId, batch: copyBatch(batch), resolve, reject });
     this.#nextId += 1;
-    const call = Promise.withResolvers<Float32Array>();
-    this.#pending.set(id, call);
-    this.#post({ id, batch: copyBatch(batch) });
-    return await call.promise;
+    if (this.#calls.length === 1) {
+      this.#sendFirst();
+    }
+    return await promise;
   }
 
   async close(): Promise<void> {
     this.#fail("The session is closed.");
-    await this.#worker.terminate();
+    this.#post({ kind: "close" });
+    await this.#ended.promise;
   }
 
-  #post(message: PredictMessage): void {
-    const { tokenIds, attended, candidateIndexes } = message.batch;
-    const transfer = [tokenIds, attended, candidateIndexes].map((array) => array.buffer);
-    this.#worker.postMessage(message, transfer as ArrayBuffer[]);
+  #sendFirst(): void {
+    const call = this.#calls[0];
+    if (call !== undefined) {
+      const { tokenIds, attended, candidateIndexes } = call.batch;
+      const transfer = [tokenIds, attended, candidateIndexes].map((array) => array.buffer);
+      this.#post({ kind: "predict", id: call.id, batch: call.batch }, transfer as ArrayBuffer[]);
+    }
+  }
+
+  #post(request: SessionRequest, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
   }
 
   #receive(reply: SessionReply): void {
@@ -84,27 +100,30 @@ export class OnnxMaskPredictor implements MaskPredictor {
         this.#fail(reply.message);
         break;
       case "logits":
-        this.#take(reply.id)?.resolve(reply.logits);
+        this.#finish(reply.id)?.resolve(reply.logits);
         break;
       case "predict-failed":
-        this.#take(reply.id)?.reject(new ApiError("session_failed", reply.message));
+        this.#finish(reply.id)?.reject(new ApiError("session_failed", reply.message));
         break;
     }
   }
 
-  #take(id: number): PendingCall | undefined {
-    const call = this.#pending.get(id);
-    this.#pending.delete(id);
+  /** Takes the first call, which the thread has answered, and sends the next. */
+  #finish(id: number): Call | undefined {
+    if (this.#calls[0]?.id !== id) {
+      return undefined;
+    }
+    const call = this.#calls.shift();
+    this.#sendFirst();
     return call;
   }
 
   #fail(message: string): void {
     this.#failure ??= new ApiError("session_failed", message);
     this.#ready.reject(this.#failure);
-    for (const call of this.#pending.values()) {
+    for (const call of this.#calls.splice(0)) {
       call.reject(this.#failure);
     }
-    this.#pending.clear();
   }
 }
 

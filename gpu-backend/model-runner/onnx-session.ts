@@ -6,7 +6,7 @@
  * Walk: step 9.
  */
 
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { env, InferenceSession, Tensor } from "onnxruntime-node";
 import { ApiError } from "#shared/contracts/errors.ts";
 
 /** Where the network runs; providers other than `cpu` need their libraries on the machine. */
@@ -40,7 +40,7 @@ export interface OnnxSession {
 }
 
 /** The runtime writes to standard error by itself; only what it cannot survive may get through. */
-const LOG_FATAL = 4;
+const LOG_LEVEL = { name: "fatal", severity: 4 } as const;
 
 /**
  * Loads a graph whose weights are external data.
@@ -74,12 +74,13 @@ async function load(
   weightsFolder: string,
   options: SessionOptions,
 ): Promise<InferenceSession> {
+  env.logLevel = LOG_LEVEL.name;
   try {
     return await InferenceSession.create(graph, {
       executionProviders: [options.executionProvider],
       intraOpNumThreads: options.intraOpThreads,
       interOpNumThreads: 1,
-      logSeverityLevel: LOG_FATAL,
+      logSeverityLevel: LOG_LEVEL.severity,
       extra: { session: { model_external_initializers_file_folder_path: weightsFolder } },
     });
   } catch (cause) {

@@ -9,11 +9,12 @@ export interface SessionWorkerData {
   readonly options: SessionOptions;
 }
 
-/** To the session's thread: one forward pass; the batch's arrays are transferred. */
-export interface PredictMessage {
-  readonly id: number;
-  readonly batch: CanvasBatch;
-}
+/** To the session's thread. */
+export type SessionRequest =
+  /** One forward pass; the batch's arrays are transferred. */
+  | { readonly kind: "predict"; readonly id: number; readonly batch: CanvasBatch }
+  /** Free the session and end; a pass under way is finished first, since it cannot be broken off. */
+  | { readonly kind: "close" };
 
 /** From the session's thread. Failures carry our own sentence, never the runtime's. */
 export type SessionReply =

@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 import { FULL_GRAPH_NAMES } from "../model/graph.ts";
 import { createOnnxSession, type InputTensor, type OnnxSession } from "./onnx-session.ts";
-import type { PredictMessage, SessionReply, SessionWorkerData } from "./session-messages.ts";
+import type { SessionReply, SessionRequest, SessionWorkerData } from "./session-messages.ts";
 
 function reply(message: SessionReply, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
@@ -23,7 +23,7 @@ function toInputs(batch: CanvasBatch): Record<string, InputTensor> {
   };
 }
 
-async function answer(session: OnnxSession, { id, batch }: PredictMessage): Promise<void> {
+async function answer(session: OnnxSession, id: number, batch: CanvasBatch): Promise<void> {
   try {
     const logits = await session.run(toInputs(batch), FULL_GRAPH_NAMES.logits);
     reply({ kind: "logits", id, logits }, [logits.buffer as ArrayBuffer]);
@@ -36,11 +36,21 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : "The session failed.";
 }
 
+function receive(session: OnnxSession, request: SessionRequest): void {
+  if (request.kind === "close") {
+    // Without its port the thread has nothing left to wait for, and ends.
+    parentPort?.close();
+    void session.release();
+  } else {
+    void answer(session, request.id, request.batch);
+  }
+}
+
 async function main(): Promise<void> {
   const { graph, weightsFolder, options } = workerData as SessionWorkerData;
   try {
     const session = await createOnnxSession(graph, weightsFolder, options);
-    parentPort?.on("message", (message: PredictMessage) => void answer(session, message));
+    parentPort?.on("message", (request: SessionRequest) => receive(session, request));
     reply({ kind: "ready" });
   } catch (error) {
     reply({ kind: "load-failed", message: messageOf(error) });

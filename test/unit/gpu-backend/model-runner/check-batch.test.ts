@@ -1,0 +1,36 @@
+import { describe, it } from "vitest";
+import type { CanvasBatch } from "../../../../gpu-backend/canvas/canvas-batch.ts";
+import { checkBatch } from "../../../../gpu-backend/model-runner/check-batch.ts";
+
+const LIMITS = { maxLength: 4, tokenIdCount: 10 };
+const BATCH: CanvasBatch = {
+  rowCount: 2,
+  length: 3,
+  tokenIds: Int32Array.of(0, 9, 1, 2, 3, 4),
+  attended: Uint8Array.of(0, 1, 1, 1, 1, 0),
+  candidateIndexes: Int32Array.of(0, 5),
+};
+
+describe("checkBatch", () => {
+  it("accepts ids, masks and candidates at their limits", ({ expect }) => {
+    expect(() => checkBatch(BATCH, LIMITS)).not.toThrow();
+  });
+
+  it.for([
+    ["rowCount", { rowCount: 0 }],
+    ["rowCount", { rowCount: 1.5 }],
+    ["length", { length: 0 }],
+    ["length", { length: 5, rowCount: 1 }],
+    ["tokenIds", { tokenIds: Int32Array.of(1, 2, 3) }],
+    ["tokenIds", { tokenIds: Int32Array.of(0, 0, 0, 0, 0, 10) }],
+    ["tokenIds", { tokenIds: Int32Array.of(0, 0, 0, 0, 0, -1) }],
+    ["attended", { attended: new Uint8Array(5) }],
+    ["attended", { attended: Uint8Array.of(1, 1, 1, 1, 1, 2) }],
+    ["candidateIndexes", { candidateIndexes: Int32Array.of(6) }],
+    ["candidateIndexes", { candidateIndexes: Int32Array.of(-1) }],
+  ] as const)("refuses and names %s: %j", ([param, change], { expect }) => {
+    expect(() => checkBatch({ ...BATCH, ...change }, LIMITS)).toThrowError(
+      expect.objectContaining({ code: "invalid_parameter", param }),
+    );
+  });
+});
