@@ -2,7 +2,7 @@
  * What `unmask sample` is asked: LLaDA's `generate()` by its own parameter names.
  *
  * Owns: the request's schema, and every refusal that needs the model's shape to be seen.
- * Does not own: the settings' own rules (sampler/sampling-settings.ts), running it (sample.ts).
+ * Does not own: what the parameters mean to the sampler (sample-settings.ts), running it (sample.ts).
  */
 
 import { z } from "zod";
@@ -13,17 +13,17 @@ import {
   MAX_STEPS,
 } from "#shared/contracts/limits.ts";
 import { chatMessageSchema, remaskingSchema } from "#shared/contracts/node-wire.ts";
-import {
-  resolveSamplingSettings,
-  type SamplingSettings,
-  type SpecialTokens,
-} from "../sampler/sampling-settings.ts";
+import type { SamplingSettings, SpecialTokens } from "../sampler/sampling-settings.ts";
 
 const tokenId = z.int().nonnegative();
 const uniform = z.number().min(0).max(1);
 
+/** The published samplers by their names. */
+const algorithmSchema = z.enum(["llada", "fastdllm_threshold"]);
+
 /** `generate()`'s arguments with its defaults; `eos_id` and `eot_id` stand for its constants. */
 const sampleParametersSchema = z.strictObject({
+  algorithm: algorithmSchema.default("llada"),
   steps: z.int().min(1).max(MAX_STEPS).default(128),
   gen_length: z.int().min(1).max(MAX_GENERATION_LENGTH).default(128),
   block_length: z.int().min(1).max(MAX_GENERATION_LENGTH).default(128),
@@ -36,6 +36,12 @@ const sampleParametersSchema = z.strictObject({
   eos_id: tokenId.optional(),
   eot_id: tokenId.nullish(),
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** Fast-dLLM's, in place of the schedule over `steps`; one of the three at most. */
+  threshold: z.number().nullish(),
+  factor: z.number().nullish(),
+  entropy_bound: z.number().nullish(),
+  /** Most steps where one of the three is given; without it, as many as it takes. */
+  max_steps: z.int().min(1).max(MAX_STEPS).optional(),
 });
 export type SampleParameters = z.output<typeof sampleParametersSchema>;
 
@@ -71,11 +77,11 @@ export interface SampleModel {
   readonly specialTokens: SpecialTokens;
 }
 
-/** The one of the request's three prompts that is given. */
+/** The one of the request's three prompts that is given, by its field. */
 export type SamplePrompt =
-  | { readonly kind: "ids"; readonly rows: readonly (readonly number[])[] }
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "messages"; readonly messages: NonNullable<SampleRequest["messages"]> };
+  | { readonly field: "prompt_ids"; readonly rows: readonly (readonly number[])[] }
+  | { readonly field: "prompt"; readonly text: string }
+  | { readonly field: "messages"; readonly messages: NonNullable<SampleRequest["messages"]> };
 
 /**
  * Tells the prompts apart.
@@ -91,78 +97,40 @@ export function readPrompt(request: SampleRequest): SamplePrompt {
   if (given.length > 1) {
     throw invalid(given[1] ?? "", `cannot be given beside ${given[0]}`);
   }
-  if (rows !== undefined) return { kind: "ids", rows };
+  if (rows !== undefined) return { field: "prompt_ids", rows };
   if (request.attention_mask) throw invalid("attention_mask", "belongs to prompt_ids");
   if (request.noise !== undefined) throw invalid("noise", "belongs to prompt_ids");
-  if (text !== undefined) return { kind: "text", text };
-  if (messages !== undefined) return { kind: "messages", messages };
+  if (text !== undefined) return { field: "prompt", text };
+  if (messages !== undefined) return { field: "messages", messages };
   throw new ApiError("missing_parameter", "One of prompt_ids, prompt and messages is required.", {
     param: "prompt_ids",
   });
 }
 
 /**
- * Resolves the request's parameters.
- *
- * @throws {ApiError} As {@link resolveSamplingSettings}, or `invalid_parameter` for a special id that
- *   the model lacks; `param` begins with `params.`.
- */
-export function readSettings(parameters: SampleParameters, model: SampleModel): SamplingSettings {
-  for (const field of ["mask_id", "eos_id", "eot_id"] as const) {
-    const id = parameters[field] ?? 0;
-    if (id >= model.logitCount)
-      throw invalid(`params.${field}`, `is not below ${model.logitCount}`);
-  }
-  const { eot_id: endOfTurn } = parameters;
-  const tokens: SpecialTokens = {
-    maskTokenId: parameters.mask_id ?? model.specialTokens.maskTokenId,
-    endOfTextTokenId: parameters.eos_id ?? model.specialTokens.endOfTextTokenId,
-    endOfTurnTokenId: endOfTurn === undefined ? model.specialTokens.endOfTurnTokenId : endOfTurn,
-  };
-  try {
-    return resolveSamplingSettings(
-      {
-        generationLength: parameters.gen_length,
-        steps: parameters.steps,
-        blockLength: parameters.block_length,
-        temperature: parameters.temperature,
-        guidanceScale: parameters.cfg_scale,
-        remasking: parameters.remasking === "random" ? "random" : "low-confidence",
-        excludeEndOfText: parameters.logits_eos_inf,
-        deferEndOfText: parameters.confidence_eos_eot_inf,
-      },
-      tokens,
-    );
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new ApiError(error.code, error.message, { param: `params.${error.param}` });
-  }
-}
-
-/**
  * Checks the prompt's rows against each other and the model.
  *
+ * @param field The field that the rows come from.
  * @throws {ApiError} `empty_prompt`, `invalid_parameter` or `context_length_exceeded`.
  */
 export function checkPromptRows(
   rows: readonly (readonly number[])[],
-  attentionMask: SampleRequest["attention_mask"],
+  field: SamplePrompt["field"],
   settings: SamplingSettings,
   model: SampleModel,
 ): void {
   const length = rows[0]?.length ?? 0;
   if (length === 0) {
-    throw new ApiError("empty_prompt", "The prompt has no token.", { param: "prompt_ids.0" });
+    throw new ApiError("empty_prompt", "The prompt has no token.", { param: field });
+  }
+  if (rows.length > 1 && settings.decoding.kind !== "schedule") {
+    throw invalid(field, "has several rows; the fastdllm algorithms take one");
   }
   for (const [i, row] of rows.entries()) {
     if (row.length !== length)
-      throw invalid(`prompt_ids.${i}`, "differs in length from the first row");
+      throw invalid(`${field}.${i}`, "differs in length from the first row");
     const outside = row.findIndex((id) => id >= model.logitCount);
-    if (outside >= 0)
-      throw invalid(`prompt_ids.${i}.${outside}`, `is not below ${model.logitCount}`);
-  }
-  if (attentionMask) {
-    checkShape(attentionMask, [rows.length, length], "attention_mask");
+    if (outside >= 0) throw invalid(`${field}.${i}.${outside}`, `is not below ${model.logitCount}`);
   }
   const needed = length + settings.generationLength;
   if (needed > model.maxLength) {
@@ -170,9 +138,21 @@ export function checkPromptRows(
       "context_length_exceeded",
       `The model holds ${model.maxLength} positions, the request needs ${needed}: ` +
         `${length} in the prompt and ${settings.generationLength} to generate.`,
-      { param: "prompt_ids" },
+      { param: field },
     );
   }
+}
+
+/**
+ * Checks that the mask has the shape of the rows.
+ *
+ * @throws {ApiError} `invalid_parameter`.
+ */
+export function checkAttentionMask(
+  mask: SampleRequest["attention_mask"],
+  rows: readonly (readonly number[])[],
+): void {
+  if (mask) checkShape(mask, [rows.length, rows[0]?.length ?? 0], "attention_mask");
 }
 
 /**
@@ -188,6 +168,9 @@ export function checkNoise(
   settings: SamplingSettings,
   model: SampleModel,
 ): void {
+  if (settings.decoding.kind !== "schedule") {
+    throw invalid("noise", "goes with the algorithm llada, whose steps are known beforehand");
+  }
   const wanted = {
     gumbel: settings.temperature > 0 ? settings.steps : 0,
     random: settings.remasking === "random" ? settings.steps : 0,

@@ -10,6 +10,17 @@ export interface TraceStep {
   readonly rows: readonly TraceRow[];
 }
 
+/** One model call on one row, by the names of Fast-dLLM's samplers. */
+export interface FlatTraceStep extends TraceRow {
+  readonly block: number;
+  readonly step: number;
+  /** What is fed: the whole sequence. */
+  readonly forward: "full";
+  /** Columns fed. */
+  readonly forward_tokens: number;
+  readonly canvas: readonly (readonly number[])[];
+}
+
 /** What one row did at a step. */
 export interface TraceRow {
   readonly k: number;
@@ -33,12 +44,28 @@ export function traceStep(
     block: steps[0]?.block ?? 0,
     step: steps[0]?.blockStep ?? 0,
     canvas: canvases.map((ids) => [...ids]),
-    rows: steps.map((step) => ({
-      k: step.quota,
-      positions: [...step.positions],
-      tokens: [...step.tokenIds],
-      confidence: [...step.confidences],
-      selected: [...step.selected],
-    })),
+    rows: steps.map(traceRow),
+  };
+}
+
+/** Writes one model call of a single row down. */
+export function traceFlatStep(step: DenoisingStep, canvas: Int32Array): FlatTraceStep {
+  return {
+    block: step.block,
+    step: step.blockStep,
+    forward: "full",
+    forward_tokens: canvas.length,
+    ...traceRow(step),
+    canvas: [[...canvas]],
+  };
+}
+
+function traceRow(step: DenoisingStep): TraceRow {
+  return {
+    k: step.quota,
+    positions: [...step.positions],
+    tokens: [...step.tokenIds],
+    confidence: [...step.confidences],
+    selected: [...step.selected],
   };
 }

@@ -1,24 +1,26 @@
-import { ApiError } from "#shared/contracts/errors.ts";
 import { Canvas } from "../canvas/canvas.ts";
-import { type Checkpoint, readCheckpoint } from "../model/checkpoint.ts";
+import { readCheckpoint } from "../model/checkpoint.ts";
 import { createMaskPredictor } from "../model-runner/create-mask-predictor.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
-import { ReverseProcess } from "../sampler/reverse-process.ts";
+import { type DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import { isPacedBySteps, type SamplingSettings } from "../sampler/sampling-settings.ts";
 import { createTableRandom } from "../sampler/table-random.ts";
 import { type Command, requireFlag } from "./command.ts";
 import { denoiseRows } from "./denoise-rows.ts";
 import { readRequest } from "./read-request.ts";
 import {
+  checkAttentionMask,
   checkNoise,
   checkPromptRows,
   readPrompt,
-  readSettings,
   type SampleModel,
   type SampleRequest,
   sampleRequestSchema,
 } from "./sample-request.ts";
-import { type TraceStep, traceStep } from "./sample-trace.ts";
+import { readSettings } from "./sample-settings.ts";
+import { decodeAnswer, describeModel, encodePrompt, loadText } from "./sample-text.ts";
+import { type FlatTraceStep, type TraceStep, traceFlatStep, traceStep } from "./sample-trace.ts";
 
 /** `unmask sample`: LLaDA's `generate()` on a checkpoint, for the operator and for comparison. */
 export const sampleCommand: Command = {
@@ -27,36 +29,46 @@ export const sampleCommand: Command = {
   flags: { checkpoint: "required", request: "required", trace: "switch" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), sampleRequestSchema);
+    const prompt = readPrompt(request);
     const checkpoint = await readCheckpoint(requireFlag(flags, "checkpoint"));
-    const processes = startRows(request, readPromptRows(request), describeModel(checkpoint));
+    const text = await loadText(checkpoint, prompt.field);
+    const model = describeModel(checkpoint, text);
+    const settings = readSettings(request.params, model);
+    const rows = encodePrompt(prompt, text);
+    checkPromptRows(rows, prompt.field, settings, model);
+    const processes = startRows(request, rows, settings, model);
     const predictor = await createMaskPredictor(checkpoint, {
       executionProvider: "cpu",
       intraOpThreads: 0,
     });
     try {
-      return await sample(processes, predictor, flags["trace"] !== undefined);
+      const result = await sample(processes, predictor, flags["trace"] !== undefined);
+      if (prompt.field === "prompt_ids" || text === null) return result;
+      return { ...result, text: processes.map((process) => decodeAnswer(process, text)).join("") };
     } finally {
       await predictor.close();
     }
   },
 };
 
+/** What the published samplers return, and with a trace how they got there. */
+interface SampleResult {
+  readonly output_ids: readonly (readonly number[])[];
+  /** Model calls. */
+  readonly nfe: number;
+  readonly steps?: readonly (TraceStep | FlatTraceStep)[];
+}
+
 async function sample(
   processes: readonly ReverseProcess[],
   predictor: MaskPredictor,
   isTraced: boolean,
-): Promise<{ output_ids: number[][]; nfe: number; steps?: TraceStep[] }> {
-  const steps: TraceStep[] = [];
+): Promise<SampleResult> {
+  const steps: (TraceStep | FlatTraceStep)[] = [];
   let forwardCount = 0;
   await denoiseRows(processes, predictor, (round) => {
     forwardCount += 1;
-    if (isTraced)
-      steps.push(
-        traceStep(
-          round,
-          processes.map(({ canvas }) => canvas.tokenIds),
-        ),
-      );
+    if (isTraced) steps.push(traceRound(round, processes));
   });
   return {
     output_ids: processes.map(({ canvas }) => [...canvas.tokenIds]),
@@ -65,22 +77,26 @@ async function sample(
   };
 }
 
-function readPromptRows(request: SampleRequest): readonly (readonly number[])[] {
-  const prompt = readPrompt(request);
-  if (prompt.kind === "ids") return prompt.rows;
-  throw new ApiError("unsupported_parameter", "The checkpoint has no tokenizer.", {
-    param: prompt.kind === "text" ? "prompt" : "messages",
-  });
+function traceRound(
+  round: readonly DenoisingStep[],
+  processes: readonly ReverseProcess[],
+): TraceStep | FlatTraceStep {
+  const canvases = processes.map(({ canvas }) => canvas.tokenIds);
+  const [step] = round;
+  const [process] = processes;
+  if (step === undefined || process === undefined || isPacedBySteps(process.settings)) {
+    return traceStep(round, canvases);
+  }
+  return traceFlatStep(step, process.canvas.tokenIds);
 }
 
 function startRows(
-  request: SampleRequest,
+  { attention_mask: attentionMask, noise, params }: SampleRequest,
   rows: readonly (readonly number[])[],
+  settings: SamplingSettings,
   model: SampleModel,
 ): ReverseProcess[] {
-  const settings = readSettings(request.params, model);
-  checkPromptRows(rows, request.attention_mask, settings, model);
-  const { noise } = request;
+  checkAttentionMask(attentionMask, rows);
   if (noise !== undefined) {
     const length = (rows[0]?.length ?? 0) + settings.generationLength;
     checkNoise(noise, rows.length, length, settings, model);
@@ -90,24 +106,12 @@ function startRows(
       promptTokenIds,
       generationLength: settings.generationLength,
       maskTokenId: settings.maskTokenId,
-      attended: request.attention_mask?.[row] ?? null,
+      attended: attentionMask?.[row] ?? null,
     });
     const random =
       noise === undefined
-        ? createCounterRandom(request.params.seed, canvas.firstColumn)
+        ? createCounterRandom(params.seed, canvas.firstColumn)
         : createTableRandom(noise, row);
     return new ReverseProcess(canvas, settings, random);
   });
-}
-
-function describeModel({ config }: Checkpoint): SampleModel {
-  return {
-    maxLength: config.maxSequenceLength,
-    logitCount: config.embeddingSize,
-    specialTokens: {
-      maskTokenId: config.maskTokenId,
-      endOfTextTokenId: config.eosTokenId,
-      endOfTurnTokenId: null,
-    },
-  };
 }

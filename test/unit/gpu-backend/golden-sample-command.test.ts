@@ -19,26 +19,24 @@ interface GoldenCase {
 const CLI = join(import.meta.dirname, "..", "..", "..", "gpu-backend", "cli.ts");
 const CONFIDENCE_TOLERANCE = 1e-4;
 const CASES = {
-  "generate.json": ["blocks", "cfg_1.5_batch_pad", "mask_predicted", "bf16_cfg_pad"],
-  "sampled.json": ["temperature_0.7_confidence_flag", "random_remasking"],
+  "generate.json": ["blocks", "cfg_1.5_batch_pad"],
+  "sampled.json": ["temperature_0.7_confidence_flag"],
 };
 
+const FAST_CASES = ["threshold_t0.5"];
+
 function sample(golden: GoldenCase): GoldenCase {
-  const { prompt_ids, attention_mask, params, noise } = golden;
+  const { prompt_ids, attention_mask, params, noise, model } = golden;
+  return runSample(model, { prompt_ids, attention_mask, params, noise }) as GoldenCase;
+}
+
+function runSample(model: string, request: object): unknown {
   const output = execFileSync(
     process.execPath,
-    [
-      CLI,
-      "sample",
-      "--checkpoint",
-      join(GOLDEN_DIRECTORY, golden.model),
-      "--request",
-      "-",
-      "--trace",
-    ],
-    { input: JSON.stringify({ prompt_ids, attention_mask, params, noise }), encoding: "utf8" },
+    [CLI, "sample", "--checkpoint", join(GOLDEN_DIRECTORY, model), "--request", "-", "--trace"],
+    { input: JSON.stringify(request), encoding: "utf8" },
   );
-  return JSON.parse(output) as GoldenCase;
+  return JSON.parse(output);
 }
 
 /** Every value but the confidences, which have a tolerance of their own. */
@@ -70,5 +68,33 @@ describe("unmask sample", () => {
         expect(Math.max(...distances)).toBeLessThanOrEqual(CONFIDENCE_TOLERANCE);
       });
     }
+  }
+});
+
+interface FastCase extends Omit<GoldenCase, "steps"> {
+  algorithm: string;
+  steps: { confidence: number[] }[];
+}
+
+describe("unmask sample with a fastdllm algorithm", () => {
+  const { cases } = readGolden<{ cases: FastCase[] }>("fast.json");
+  for (const golden of cases.filter(({ name }) => FAST_CASES.includes(name))) {
+    it(`prints the published run: ${golden.name}`, ({ expect }) => {
+      const { prompt_ids, algorithm, params, model } = golden;
+      const printed = runSample(model, {
+        prompt_ids,
+        params: { ...params, algorithm },
+      }) as FastCase;
+      expect(printed.output_ids).toEqual(golden.output_ids);
+      expect(printed.nfe).toBe(golden.nfe);
+      expect(printed.steps.map(({ confidence: _, ...step }) => step)).toEqual(
+        golden.steps.map(({ confidence: _, ...step }) => step),
+      );
+      const published = golden.steps.flatMap((step) => step.confidence);
+      const distances = printed.steps
+        .flatMap((step) => step.confidence)
+        .map((confidence, i) => Math.abs(confidence - (published[i] ?? Number.NaN)));
+      expect(Math.max(...distances)).toBeLessThanOrEqual(CONFIDENCE_TOLERANCE);
+    });
   }
 });

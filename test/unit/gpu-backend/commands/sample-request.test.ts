@@ -1,11 +1,12 @@
 import { describe, it } from "vitest";
 import {
+  checkAttentionMask,
   checkNoise,
   checkPromptRows,
   readPrompt,
-  readSettings,
   sampleRequestSchema,
 } from "../../../../gpu-backend/commands/sample-request.ts";
+import { readSettings } from "../../../../gpu-backend/commands/sample-settings.ts";
 import { ApiError } from "../../../../shared/contracts/errors.ts";
 
 const MODEL = {
@@ -14,6 +15,7 @@ const MODEL = {
   specialTokens: { maskTokenId: 9, endOfTextTokenId: 8, endOfTurnTokenId: 7 },
 };
 const SHORT = { steps: 2, gen_length: 4, block_length: 4 };
+const FAST = { ...SHORT, algorithm: "fastdllm_threshold" };
 
 /** What the request is refused with: code and field; null if it is accepted. */
 function refusal(request: unknown): [string, string | null] | null {
@@ -22,8 +24,9 @@ function refusal(request: unknown): [string, string | null] | null {
   try {
     const prompt = readPrompt(parsed.data);
     const settings = readSettings(parsed.data.params, MODEL);
-    if (prompt.kind !== "ids") return null;
-    checkPromptRows(prompt.rows, parsed.data.attention_mask, settings, MODEL);
+    if (prompt.field !== "prompt_ids") return null;
+    checkPromptRows(prompt.rows, prompt.field, settings, MODEL);
+    checkAttentionMask(parsed.data.attention_mask, prompt.rows);
     const length = (prompt.rows[0]?.length ?? 0) + settings.generationLength;
     const { noise } = parsed.data;
     if (noise !== undefined) checkNoise(noise, prompt.rows.length, length, settings, MODEL);
@@ -44,6 +47,7 @@ describe("the request of unmask sample", () => {
   it("has the defaults of LLaDA's generate()", ({ expect }) => {
     const { params } = sampleRequestSchema.parse({ prompt_ids: [[1]] });
     expect(params).toEqual({
+      algorithm: "llada",
       steps: 128,
       gen_length: 128,
       block_length: 128,
@@ -74,7 +78,7 @@ describe("the request of unmask sample", () => {
     ["no prompt", { params: SHORT }, ["missing_parameter", "prompt_ids"]],
     ["two prompts", { prompt_ids: [[1]], prompt: "a" }, ["invalid_parameter", "prompt"]],
     ["no row", { prompt_ids: [] }, ["schema", "prompt_ids"]],
-    ["an empty row", { prompt_ids: [[]], params: SHORT }, ["empty_prompt", "prompt_ids.0"]],
+    ["an empty row", { prompt_ids: [[]], params: SHORT }, ["empty_prompt", "prompt_ids"]],
     [
       "ragged rows",
       { prompt_ids: [[1], [1, 2]], params: SHORT },
@@ -161,6 +165,62 @@ describe("the request of unmask sample", () => {
       ["invalid_parameter", "noise.0.uniform"],
     ],
     ["noise for a text", { prompt: "a", params: SHORT, noise: [] }, ["invalid_parameter", "noise"]],
+    [
+      "a threshold for LLaDA",
+      { prompt_ids: [[1]], params: { ...SHORT, threshold: 0.5 } },
+      ["invalid_parameter", "params.threshold"],
+    ],
+    [
+      "a null threshold for LLaDA",
+      { prompt_ids: [[1]], params: { ...SHORT, threshold: null } },
+      null,
+    ],
+    ["a threshold", { prompt_ids: [[1]], params: { ...FAST, threshold: 0.5, max_steps: 2 } }, null],
+    [
+      "a threshold out of range",
+      { prompt_ids: [[1]], params: { ...FAST, threshold: 1.5 } },
+      ["invalid_parameter", "params.threshold"],
+    ],
+    [
+      "a factor out of range",
+      { prompt_ids: [[1]], params: { ...FAST, factor: 0 } },
+      ["invalid_parameter", "params.factor"],
+    ],
+    [
+      "a bound out of range",
+      { prompt_ids: [[1]], params: { ...FAST, entropy_bound: -1 } },
+      ["invalid_parameter", "params.entropy_bound"],
+    ],
+    [
+      "two decoders",
+      { prompt_ids: [[1]], params: { ...FAST, threshold: 0.5, factor: 1 } },
+      ["invalid_parameter", "params.factor"],
+    ],
+    [
+      "a cap on a schedule",
+      { prompt_ids: [[1]], params: { ...FAST, max_steps: 2 } },
+      ["invalid_parameter", "params.max_steps"],
+    ],
+    [
+      "a cap below the blocks",
+      { prompt_ids: [[1]], params: { ...FAST, block_length: 1, factor: 1, max_steps: 3 } },
+      ["more_blocks_than_steps", "params.max_steps"],
+    ],
+    [
+      "several rows for Fast-dLLM",
+      { prompt_ids: [[1], [2]], params: FAST },
+      ["invalid_parameter", "prompt_ids"],
+    ],
+    [
+      "noise for Fast-dLLM",
+      { prompt_ids: [[1]], params: { ...FAST, temperature: 1 }, noise: [] },
+      ["invalid_parameter", "noise"],
+    ],
+    [
+      "an unknown algorithm",
+      { prompt_ids: [[1]], params: { algorithm: "x" } },
+      ["schema", "params.algorithm"],
+    ],
   ])("is accepted or refused by its content: %s", ([, request, wanted], { expect }) => {
     expect(refusal(request)).toEqual(wanted);
   });
