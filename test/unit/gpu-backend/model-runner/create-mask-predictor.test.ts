@@ -59,7 +59,7 @@ describe("createMaskPredictor", () => {
       const directory = join(folder, `closing-${delayMs}`);
       writeCheckpoint(directory, { config: { max_sequence_length: 512 } });
       const predictor = await createMaskPredictor(await readCheckpoint(directory), OPTIONS);
-      const passes = [1, 2, 3].map(() => predictor.predict(unpadded(4, 512)));
+      const passes = Array.from({ length: 30 }, () => predictor.predict(unpadded(4, 512)));
       const outcomes = Promise.allSettled(passes);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       await predictor.close();
