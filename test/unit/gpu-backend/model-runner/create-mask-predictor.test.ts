@@ -63,9 +63,11 @@ describe("createMaskPredictor", () => {
       const outcomes = Promise.allSettled(passes);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       await predictor.close();
-      for (const outcome of await outcomes) {
-        expect(outcome).toMatchObject({ status: "rejected", reason: { code: "session_failed" } });
-      }
+      // A fast machine may have finished some, but not the last.
+      expect((await outcomes).at(-1)).toMatchObject({
+        status: "rejected",
+        reason: { code: "session_failed" },
+      });
     },
   );
 
