@@ -5,6 +5,11 @@ import { getRequestListener } from "@hono/node-server";
 
 /** Longer than clients keep an idle connection, so that they close it and no request meets the end. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/**
+ * A connection on which nothing moves for so long is cut, and with it what it keeps in memory: streams
+ * have heartbeats, so nothing moves only where the client takes nothing.
+ */
+const STALLED_TIMEOUT_MS = 30_000;
 /** Connections that are still open this long after the last answer are cut. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** How often connections are closed that have become idle while the server closes. */
@@ -23,6 +28,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** Shorter for tests. */
+  readonly stalledTimeoutMs?: number;
 }
 
 /**
@@ -32,10 +39,11 @@ export interface ListenOptions {
  */
 export async function startServer(
   fetch: (request: Request) => Response | Promise<Response>,
-  { host, port }: ListenOptions,
+  { host, port, stalledTimeoutMs = STALLED_TIMEOUT_MS }: ListenOptions,
 ): Promise<RunningServer> {
   const server = createServer(getRequestListener(fetch));
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  server.timeout = stalledTimeoutMs;
   server.listen(port, host);
   await once(server, "listening");
   const address = server.address() as AddressInfo;
