@@ -28,6 +28,7 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
   app.notFound(answerNotFound);
   app.use(async (context, next) => {
     context.set("platform", platform);
+    context.set("clientSignal", context.req.raw.signal);
     await next();
   });
   app.use(requestId(), securityHeaders(), serverTiming(), refuseMethods(app));

@@ -1,10 +1,10 @@
 /** What the platform gives the Worker, and what a request carries from one step of the walk to the next. */
 import type { Context, MiddlewareHandler } from "hono";
 import type { RandomBytes } from "#shared/contracts/base62.ts";
-import type { ApiError } from "#shared/contracts/errors.ts";
 import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
 import type { NodePool } from "./pool/node-pool.ts";
+import type { FaultReport } from "./report-fault.ts";
 
 /** Bindings of `wrangler.toml`: variables, secrets, objects. */
 export interface Bindings {
@@ -18,14 +18,6 @@ export interface Bindings {
   readonly GRANT_SECRET: string;
 }
 
-/** Something that went wrong on our side, for the log: no prompt, no key. */
-export interface FaultReport {
-  readonly requestId: string;
-  readonly error: ApiError;
-  /** What was thrown; only its kind and its stack are written. */
-  readonly thrown: unknown;
-}
-
 /** What the app takes from outside itself. */
 export interface Platform {
   readonly now: () => number;
@@ -35,9 +27,11 @@ export interface Platform {
 }
 
 /** Set by middleware, read behind it. */
-export interface Variables {
+interface Variables {
   platform: Platform;
-  /** `req_…`; set first of all. */
+  /** Aborted when the client leaves. */
+  clientSignal: AbortSignal;
+  /** `req_…` */
   requestId: string;
   /** Set by `authenticate`. */
   caller: Caller;

@@ -1,4 +1,12 @@
-import type { FaultReport } from "./environment.ts";
+import type { ApiError } from "#shared/contracts/errors.ts";
+
+/** Something that went wrong on our side. */
+export interface FaultReport {
+  readonly requestId: string;
+  readonly error: ApiError;
+  /** What was thrown; only its kind and its stack are written. */
+  readonly thrown: unknown;
+}
 
 /**
  * Gives a reporter that writes one line of JSON per fault. Messages stay out: they may repeat what a

@@ -13,7 +13,7 @@ import {
   nodeModelSchema,
 } from "#shared/contracts/node-wire.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
-import { noReadyNode, reportedError } from "./node-error.ts";
+import { noReadyNode, toPublicError } from "./node-error.ts";
 import { type NodeEvent, readNodeEvents } from "./node-events.ts";
 
 /** The part of `fetch` that is used here. */
@@ -106,9 +106,9 @@ export class NodeClient {
     signal: AbortSignal,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
     const response = await this.#post(`${url}/generations`, request, grantSecret, signal);
-    if (!response.ok || response.body === null) throw await readRefusal(response);
+    if (!response.ok || response.body === null) throw await readRefusal(response, request);
     const events = readNodeEvents(response.body, {
-      requestId: request.request_id,
+      request,
       grantSecret,
       maxSilenceMs: this.#timeouts.silenceMs,
     });
@@ -164,9 +164,8 @@ async function* resume(
 }
 
 /** The node's refusal in its own words, or `node_failed` when it has none. */
-async function readRefusal(response: Response): Promise<ApiError> {
+async function readRefusal(response: Response, request: NodeGenerationRequest): Promise<ApiError> {
   const body = errorBodySchema.safeParse(await response.json().catch(() => null));
   if (!body.success) return new ApiError("node_failed", "The node failed.");
-  const { code, message, param } = body.data.error;
-  return reportedError(code, message, param);
+  return toPublicError(body.data.error, request);
 }

@@ -1,5 +1,6 @@
 /** A node's failures, as errors of the public API. */
 import { ApiError, isErrorCode } from "#shared/contracts/errors.ts";
+import type { NodeGenerationRequest } from "#shared/contracts/node-wire.ts";
 
 /** A node that was started again is back within some seconds. */
 const NO_NODE_RETRY_SECONDS = 5;
@@ -14,13 +15,33 @@ export function noReadyNode(cause?: unknown): ApiError {
   });
 }
 
-/** An error as a node reported it; a code that the table lacks becomes `node_failed`. */
-export function reportedError(code: string, message: string, param: string | null): ApiError {
+/** An error as a node words it. */
+export interface ReportedError {
+  readonly code: string;
+  readonly message: string;
+  readonly param: string | null;
+}
+
+/**
+ * A node's error as the client may see it, its field named as the public API does.
+ *
+ * @returns `node_failed` for a code that the table lacks.
+ */
+export function toPublicError(
+  { code, message, param }: ReportedError,
+  { input }: NodeGenerationRequest,
+): ApiError {
   if (!isErrorCode(code)) return new ApiError("node_failed", "The node failed.");
   // A node that refuses the grant is at odds with the edge; the client's own key is good.
   if (code === "invalid_grant") return new ApiError("node_failed", "The node refused the edge.");
+  if (code === "no_ready_node") return noReadyNode();
   return new ApiError(code, message, {
-    param,
+    param: param === null ? null : toPublicParam(param, input),
     ...(code === "overloaded" ? { retryAfterSeconds: OVERLOADED_RETRY_SECONDS } : {}),
   });
+}
+
+function toPublicParam(param: string, input: NodeGenerationRequest["input"]): string {
+  if (param === "input") return input.type === "messages" ? "messages" : "prompt";
+  return param.replace(/^parameters\./, "");
 }

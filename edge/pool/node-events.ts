@@ -5,13 +5,18 @@
  * Does not own: the connection (node-client.ts), or what a frame becomes (edge/streaming).
  */
 import { ApiError } from "#shared/contracts/errors.ts";
-import { type NodeFrame, nodeFrameSchema, receiptSchema } from "#shared/contracts/node-wire.ts";
+import {
+  type NodeFrame,
+  type NodeGenerationRequest,
+  nodeFrameSchema,
+  receiptSchema,
+} from "#shared/contracts/node-wire.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
 import { type ByteStream, parseEvents } from "#shared/event-stream/parse-events.ts";
-import { reportedError } from "./node-error.ts";
+import { toPublicError } from "./node-error.ts";
 
 /** A frame that goes on to the client; the node's `error` frame is thrown instead. */
-export type NodeProgress = Exclude<NodeFrame, { type: "error" }>;
+type NodeProgress = Exclude<NodeFrame, { type: "error" }>;
 
 /** One thing heard from a node. */
 export type NodeEvent =
@@ -20,7 +25,8 @@ export type NodeEvent =
 
 /** How a node's stream is read. */
 export interface ReadNodeEventsOptions {
-  readonly requestId: string;
+  /** What was asked for. */
+  readonly request: NodeGenerationRequest;
   /** Signs receipts. */
   readonly grantSecret: string;
   /** Longest silence, heartbeats counted. */
@@ -105,7 +111,7 @@ async function checkFrame(data: string, options: ReadNodeEventsOptions): Promise
     throw new ApiError("node_failed", "The node sent a frame that breaks its contract.");
   }
   const frame = parsed.data;
-  if (frame.type === "error") throw reportedError(frame.code, frame.message, frame.param);
+  if (frame.type === "error") throw toPublicError(frame, options.request);
   return frame.type === "done" ? await withSignedReceipt(frame, options) : frame;
 }
 
@@ -116,7 +122,7 @@ async function withSignedReceipt(
 ): Promise<NodeProgress> {
   const payload = await verifyToken(frame.signed_receipt, options.grantSecret);
   const receipt = receiptSchema.safeParse(payload);
-  if (!receipt.success || receipt.data.request_id !== options.requestId) {
+  if (!receipt.success || receipt.data.request_id !== options.request.request_id) {
     throw new ApiError("node_failed", "The node's receipt is not its own.");
   }
   return { ...frame, receipt: receipt.data };

@@ -125,6 +125,7 @@ export class NodePool {
       };
     } catch (error) {
       release();
+      if (signal.aborted) await this.#client.cancel(node.url, request, grantSecret);
       throw error;
     }
   }

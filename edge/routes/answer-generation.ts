@@ -49,6 +49,8 @@ export function answerStreamed(
     },
   });
   context.header("content-type", "text/event-stream; charset=utf-8");
+  // Nothing on the way may keep, compress or hold back the stream.
+  context.header("content-encoding", "identity");
   context.header("x-accel-buffering", "no");
   return context.body(stream);
 }

@@ -39,17 +39,21 @@ export async function startGeneration(
   context: AppContext,
   wish: GenerationWish,
 ): Promise<RunningGeneration> {
-  const { nodes, now, randomBytes } = context.var.platform;
+  const { clientSignal: signal, platform } = context.var;
+  const { nodes, now, randomBytes } = platform;
   const startedAt = now();
   const id = createId("gen", startedAt, randomBytes);
   context.header("x-generation-id", id);
-  const generation = await nodes.open({
+  const opening = nodes.open({
     nodeUrls: readNodeUrls(context.env),
     model: wish.model === "default" ? null : (wish.model ?? null),
     request: { request_id: id, input: wish.input, parameters: wish.parameters },
     grantSecret: context.env.GRANT_SECRET,
-    signal: context.req.raw.signal,
+    signal,
   });
+  // Should the client leave meanwhile, the node that began is still told to stop.
+  context.executionCtx.waitUntil(Promise.allSettled([opening]));
+  const generation = await opening;
   context.var.spans.push({ name: "first-frame", durationMs: now() - startedAt });
   return watchClient(context, id, generation);
 }
@@ -60,21 +64,28 @@ function watchClient(
   id: string,
   generation: NodeGeneration,
 ): RunningGeneration {
-  const { signal } = context.req.raw;
+  const { clientSignal: signal } = context.var;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  // From the beginning: what is added once the client has left may no longer be waited for.
+  context.executionCtx.waitUntil(ended);
   let state: "running" | "finished" | "abandoned" = "running";
-  const finish = () => {
-    if (state === "running") state = "finished";
+  const leave = (newState: "finished" | "abandoned") => {
+    if (state !== "running") return;
+    state = newState;
     signal.removeEventListener("abort", abandon);
     generation.close();
+    // The closed connection tells the node at its next write; `cancel` tells it now.
+    end(newState === "abandoned" ? generation.cancel() : undefined);
   };
-  const abandon = () => {
-    if (state !== "running") return;
-    state = "abandoned";
-    finish();
-    // The closed connection tells the node at its next write; this tells it now.
-    context.executionCtx.waitUntil(generation.cancel());
-  };
+  const abandon = () => leave("abandoned");
   signal.addEventListener("abort", abandon);
-  const { model, events } = generation;
-  return { id, model, events, finish, abandon, isAbandoned: () => state === "abandoned" };
+  return {
+    id,
+    model: generation.model,
+    events: generation.events,
+    // The reading may break off before the signal's own listener is called.
+    finish: () => leave(signal.aborted ? "abandoned" : "finished"),
+    abandon,
+    isAbandoned: () => state === "abandoned",
+  };
 }

@@ -6,7 +6,7 @@
 import { z } from "zod";
 
 /** What a key may do: run generations, or manage the account's keys. Never both. */
-export const keyScopeSchema = z.enum(["inference", "management"]);
+const keyScopeSchema = z.enum(["inference", "management"]);
 export type KeyScope = z.infer<typeof keyScopeSchema>;
 
 /** Which keys a deployment issues and takes; part of every key. */
@@ -35,7 +35,6 @@ export const listKeysQuerySchema = z.strictObject({
   after: z.string().max(64).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
-export type ListKeysQuery = z.infer<typeof listKeysQuerySchema>;
 
 /** A key without its secret, which nobody can show again. */
 export const apiKeySchema = z.strictObject({

@@ -75,7 +75,9 @@ describe("a chat completion", () => {
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   });
 
-  it("reaches the node as the client asked, under a grant for no more steps", async ({ expect }) => {
+  it("reaches the node as the client asked, under a grant for no more steps", async ({
+    expect,
+  }) => {
     let grant = "";
     node.script = async (exchange) => {
       grant = exchange.grant;
@@ -125,6 +127,11 @@ describe("a chat completion", () => {
     });
   });
 
+  it("is told by its own name which field the node refuses", async ({ expect }) => {
+    node.script = (exchange) => exchange.refuse("context_length_exceeded", "input");
+    expect(await readError(await ask({ messages }))).toMatchObject({ param: "messages" });
+  });
+
   it("is refused when its body is wrong, before any node hears of it", async ({ expect }) => {
     const before = node.requests.length;
     const error = await readError(await ask({ messages, n: 2 }));
@@ -147,6 +154,7 @@ describe("a streamed chat completion", () => {
     const response = await askForStream();
     expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(response.headers.get("x-accel-buffering")).toBe("no");
+    expect(response.headers.get("content-encoding")).toBe("identity");
     const heard = await readStream(response);
     expect(heard.pop()).toBe("[DONE]");
     const chunks = heard.map((data) => chatCompletionChunkSchema.parse(JSON.parse(data)));
@@ -195,27 +203,30 @@ describe("a streamed chat completion", () => {
     ["ends early", "node_failed"],
     ["speaks nonsense", "node_failed"],
     ["reports an error", "session_failed"],
-  ] as const)("tells of it, and sends no [DONE], when the node %s", async ([how, code], { expect }) => {
-    node.script = (exchange) => {
-      exchange.send({ type: "queued", ahead: 0 });
-      exchange.send(stepFrame(1, "Hel"));
-      if (how === "ends early") exchange.end();
-      if (how === "breaks off") setTimeout(exchange.destroy, 50);
-      if (how === "speaks nonsense") exchange.sendRaw("data: {}\n\n");
-      if (how === "reports an error") {
-        const message = "The session failed.";
-        exchange.send({ type: "error", code, message, param: null, signed_receipt: null });
-      }
-    };
-    const response = await askForStream();
-    expect(response.status).toBe(200);
-    const heard = await readStream(response);
-    expect(JSON.parse(heard.at(-1) ?? "")).toMatchObject({
-      error: { code, type: "server_error" },
-      request_id: response.headers.get("x-request-id"),
-    });
-    expect(heard).not.toContain("[DONE]");
-  });
+  ] as const)(
+    "tells of it, and sends no [DONE], when the node %s",
+    async ([how, code], { expect }) => {
+      node.script = (exchange) => {
+        exchange.send({ type: "queued", ahead: 0 });
+        exchange.send(stepFrame(1, "Hel"));
+        if (how === "ends early") exchange.end();
+        if (how === "breaks off") setTimeout(exchange.destroy, 50);
+        if (how === "speaks nonsense") exchange.sendRaw("data: {}\n\n");
+        if (how === "reports an error") {
+          const message = "The session failed.";
+          exchange.send({ type: "error", code, message, param: null, signed_receipt: null });
+        }
+      };
+      const response = await askForStream();
+      expect(response.status).toBe(200);
+      const heard = await readStream(response);
+      expect(JSON.parse(heard.at(-1) ?? "")).toMatchObject({
+        error: { code, type: "server_error" },
+        request_id: response.headers.get("x-request-id"),
+      });
+      expect(heard).not.toContain("[DONE]");
+    },
+  );
 
   it("is an error response when the node fails before its first frame", async ({ expect }) => {
     node.script = (exchange) => exchange.refuse("overloaded");

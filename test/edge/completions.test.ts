@@ -25,15 +25,16 @@ afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
 const ask = (json: object) => edge.send("POST", path, { key: account.inferenceKey, json });
 
 describe("a completion", () => {
-  it.for(["Once upon", ["Once upon"]])("has OpenAI's shape for the prompt %j", async (prompt, {
-    expect,
-  }) => {
-    const answer = completionSchema.parse(await (await ask({ prompt })).json());
-    expect(answer.id).toMatch(/^cmpl-/);
-    expect(answer.choices[0]).toMatchObject({ text: "Hello there", finish_reason: "stop" });
-    expect(answer.usage.total_tokens).toBe(8);
-    expect(node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once upon" });
-  });
+  it.for(["Once upon", ["Once upon"]])(
+    "has OpenAI's shape for the prompt %j",
+    async (prompt, { expect }) => {
+      const answer = completionSchema.parse(await (await ask({ prompt })).json());
+      expect(answer.id).toMatch(/^cmpl-/);
+      expect(answer.choices[0]).toMatchObject({ text: "Hello there", finish_reason: "stop" });
+      expect(answer.usage.total_tokens).toBe(8);
+      expect(node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once upon" });
+    },
+  );
 
   it("streams append-only text and one chunk of usage", async ({ expect }) => {
     const stream_options = { include_usage: true };

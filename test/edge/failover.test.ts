@@ -7,7 +7,12 @@ import {
   type TestAccount,
   type TestEdge,
 } from "./edge-harness.ts";
-import { type NodeScript, type ScriptedNode, sayHello, startScriptedNode } from "./scripted-node.ts";
+import {
+  type NodeScript,
+  type ScriptedNode,
+  sayHello,
+  startScriptedNode,
+} from "./scripted-node.ts";
 
 let nodes: ScriptedNode[];
 let edge: TestEdge;
@@ -62,15 +67,18 @@ const FAILURES: readonly (readonly [string, NodeScript])[] = [
 ];
 
 describe("a request whose node", () => {
-  it.for(FAILURES)("%s before the first frame is served by another", async ([, script], { expect }) => {
-    breakFirst(script);
-    const response = await ask();
-    expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ choices: [{ text: "Hello there" }] });
-    expect(askedCounts().filter((count) => count === 1)).toHaveLength(2);
-    const ids = nodes.flatMap(({ requests }) => requests.map((request) => request.request_id));
-    expect(new Set(ids).size).toBe(1);
-  });
+  it.for(FAILURES)(
+    "%s before the first frame is served by another",
+    async ([, script], { expect }) => {
+      breakFirst(script);
+      const response = await ask();
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ choices: [{ text: "Hello there" }] });
+      expect(askedCounts().filter((count) => count === 1)).toHaveLength(2);
+      const ids = nodes.flatMap(({ requests }) => requests.map((request) => request.request_id));
+      expect(new Set(ids).size).toBe(1);
+    },
+  );
 
   it("refuses the request itself is not sent to another", async ({ expect }) => {
     breakFirst((exchange) => exchange.refuse("context_length_exceeded", "prompt"));

@@ -5,12 +5,7 @@ import {
   createdAccountSchema,
   createdApiKeySchema,
 } from "../../shared/contracts/accounts.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { createTestAccount, readError, startTestEdge, type TestEdge } from "./edge-harness.ts";
 import { testRouteSecurity } from "./route-security.ts";
 import { type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
 import { TEST_SECRETS } from "./test-secrets.ts";
@@ -31,7 +26,10 @@ describe("an account", () => {
     });
     expect(response.status).toBe(201);
     const account = createdAccountSchema.parse(await response.json());
-    expect(account).toMatchObject({ name: "Ada", management_key: expect.stringMatching(/^unm_test_/) });
+    expect(account).toMatchObject({
+      name: "Ada",
+      management_key: expect.stringMatching(/^unm_test_/),
+    });
     const listed = await edge.send("GET", "/v1/keys", { key: account.management_key });
     const { data } = apiKeyListSchema.parse(await listed.json());
     expect(data).toMatchObject([{ id: account.management_key_id, scope: "management" }]);

@@ -42,7 +42,10 @@ describe("models", () => {
 
   it("are run by the nodes that serve them", async ({ expect }) => {
     const json = { prompt: "Once", model: "llada-b" };
-    const response = await edge.send("POST", "/v1/completions", { key: account.inferenceKey, json });
+    const response = await edge.send("POST", "/v1/completions", {
+      key: account.inferenceKey,
+      json,
+    });
     expect(await response.json()).toMatchObject({ model: "llada-b" });
     expect(nodes.map(({ requests }) => requests.length)).toEqual([0, 0, 1]);
   });

@@ -3,12 +3,7 @@ import { randomBytes } from "node:crypto";
 import { describe, it } from "vitest";
 import { createAccountId, createApiKey } from "../../edge/accounts/api-key.ts";
 import type { KeyScope } from "../../shared/contracts/accounts.ts";
-import {
-  createTestAccount,
-  readError,
-  type SendOptions,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { createTestAccount, readError, type SendOptions, type TestEdge } from "./edge-harness.ts";
 import { TEST_SECRETS } from "./test-secrets.ts";
 
 /** A route, and a request that it would answer well. */

@@ -15,7 +15,7 @@ import { encodeComment, encodeEvent } from "../../shared/event-stream/encode-eve
 import { TEST_SECRETS } from "./test-secrets.ts";
 
 /** One generation, as the script sees it. */
-export interface Exchange {
+interface Exchange {
   readonly request: NodeGenerationRequest;
   /** The bearer token. */
   readonly grant: string;

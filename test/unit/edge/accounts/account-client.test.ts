@@ -1,0 +1,58 @@
+import { describe, it } from "vitest";
+import { AccountClient, type AccountStub } from "../../../../edge/accounts/account-client.ts";
+
+/** An account whose calls fail in turn with `failures`, then answer. */
+function createClient(failures: Error[]): { client: AccountClient; stubCount: () => number } {
+  let stubCount = 0;
+  const findAccount = (): AccountStub => {
+    stubCount++;
+    const answer = async <Value>(value: Value): Promise<Value> => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      return value;
+    };
+    return {
+      createAccount: () => answer(undefined),
+      createKey: () => answer(undefined),
+      listKeys: () => answer([]),
+      revokeKey: () => answer(null),
+      authorizeKey: () => answer({ accepted: true, keyId: "key_1", scope: "inference" }),
+    };
+  };
+  return { client: new AccountClient(findAccount), stubCount: () => stubCount };
+}
+
+const passing = () => Object.assign(new Error("The object moved."), { retryable: true });
+const busy = () => Object.assign(new Error("Too busy."), { retryable: true, overloaded: true });
+
+describe("a call to an account", () => {
+  it("is made again, over a new stub, after a passing failure", async ({ expect }) => {
+    const { client, stubCount } = createClient([passing()]);
+    expect(await client.listKeys("acct_1", null, 1)).toEqual([]);
+    expect(stubCount()).toBe(2);
+  });
+
+  it("is made twice at most", async ({ expect }) => {
+    const { client, stubCount } = createClient([passing(), passing(), passing()]);
+    await expect(client.listKeys("acct_1", null, 1)).rejects.toThrow("The object moved.");
+    expect(stubCount()).toBe(2);
+  });
+
+  it("is not made again when the account is overloaded, or for any other failure", async ({
+    expect,
+  }) => {
+    const overloaded = createClient([busy()]);
+    await expect(overloaded.client.listKeys("acct_1", null, 1)).rejects.toMatchObject({
+      code: "overloaded",
+      retryAfterSeconds: 1,
+    });
+    const broken = createClient([new TypeError("A bug.")]);
+    await expect(broken.client.listKeys("acct_1", null, 1)).rejects.toThrow("A bug.");
+    expect([overloaded.stubCount(), broken.stubCount()]).toEqual([1, 1]);
+  });
+
+  it("finds no key to revoke where there is none", async ({ expect }) => {
+    const { client } = createClient([]);
+    await expect(client.revokeKey("acct_1", "key_9")).rejects.toMatchObject({ code: "not_found" });
+  });
+});

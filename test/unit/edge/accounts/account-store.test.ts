@@ -1,0 +1,118 @@
+import { DatabaseSync } from "node:sqlite";
+import { beforeEach, describe, it } from "vitest";
+import {
+  AccountStore,
+  type NewKeyRecord,
+  type Sql,
+} from "../../../../edge/accounts/account-store.ts";
+
+/** SQLite as a Durable Object offers it. */
+function openSql(): Sql {
+  const database = new DatabaseSync(":memory:");
+  return {
+    exec(query, ...bindings) {
+      // As in a Durable Object, only a query of several statements runs without preparing.
+      if (query.includes(";")) {
+        database.exec(query);
+        return { toArray: () => [] };
+      }
+      const rows = database.prepare(query).all(...bindings);
+      return { toArray: () => rows as ReturnType<ReturnType<Sql["exec"]>["toArray"]> };
+    },
+  };
+}
+
+function createKey(changes: Partial<NewKeyRecord> = {}): NewKeyRecord {
+  return {
+    keyId: "key_1",
+    secretHash: "hash-1",
+    name: null,
+    scope: "inference",
+    lastFour: "abcd",
+    createdAt: 1_000,
+    expiresAt: null,
+    revokedAt: null,
+    ...changes,
+  };
+}
+
+let store: AccountStore;
+beforeEach(() => {
+  store = new AccountStore(openSql());
+});
+
+const present = (changes: Partial<Parameters<AccountStore["authorizeKey"]>[0]> = {}) => ({
+  keyId: "key_1",
+  secretHash: "hash-1",
+  scopes: ["inference" as const],
+  ...changes,
+});
+
+describe("a key", () => {
+  it("is accepted for its scope, and by its secret alone", ({ expect }) => {
+    store.insertKey(createKey());
+    expect(store.authorizeKey(present(), 2_000)).toEqual({
+      accepted: true,
+      keyId: "key_1",
+      scope: "inference",
+    });
+    const refused = { accepted: false, code: "invalid_api_key" };
+    expect(store.authorizeKey(present({ secretHash: "hash-2" }), 2_000)).toEqual(refused);
+    expect(store.authorizeKey(present({ keyId: "key_2" }), 2_000)).toEqual(refused);
+    expect(store.authorizeKey(present({ scopes: ["management"] }), 2_000)).toEqual({
+      accepted: false,
+      code: "scope_not_allowed",
+    });
+  });
+
+  it("tells whoever lacks its secret nothing of its scope", ({ expect }) => {
+    store.insertKey(createKey());
+    const stranger = present({ secretHash: "guess", scopes: ["management"] });
+    expect(store.authorizeKey(stranger, 2_000)).toMatchObject({ code: "invalid_api_key" });
+  });
+
+  it("is refused from the millisecond of its expiry on", ({ expect }) => {
+    store.insertKey(createKey({ expiresAt: 2_000 }));
+    expect(store.authorizeKey(present(), 1_999).accepted).toBe(true);
+    expect(store.authorizeKey(present(), 2_000).accepted).toBe(false);
+  });
+
+  it("stays revoked at the time of the first revocation", ({ expect }) => {
+    store.insertKey(createKey());
+    expect(store.revokeKey("key_1", 3_000)).toMatchObject({ revokedAt: 3_000 });
+    expect(store.revokeKey("key_1", 4_000)).toMatchObject({ revokedAt: 3_000 });
+    expect(store.authorizeKey(present(), 3_001)).toMatchObject({ code: "invalid_api_key" });
+    expect(store.revokeKey("key_9", 4_000)).toBeNull();
+  });
+
+  it("is kept as it was first told, however often it is told", ({ expect }) => {
+    store.insertKey(createKey());
+    store.revokeKey("key_1", 3_000);
+    store.insertKey(createKey({ secretHash: "hash-2" }));
+    expect(store.listKeys(null, 10)).toHaveLength(1);
+    expect(store.authorizeKey(present(), 4_000).accepted).toBe(false);
+  });
+});
+
+describe("a list of keys", () => {
+  it("goes on behind the last one seen, in the order of their making", ({ expect }) => {
+    for (const id of ["c", "a", "b"]) store.insertKey(createKey({ keyId: `key_${id}` }));
+    const ids = (after: string | null, limit: number) =>
+      store.listKeys(after, limit).map(({ keyId }) => keyId);
+    expect(ids(null, 2)).toEqual(["key_c", "key_a"]);
+    expect(ids("key_a", 2)).toEqual(["key_b"]);
+    expect(ids("key_unknown", 2)).toEqual([]);
+  });
+});
+
+describe("an account", () => {
+  it("opens again on the rows it had", ({ expect }) => {
+    const sql = openSql();
+    const first = new AccountStore(sql);
+    first.insertAccount({ accountId: "acct_1", name: "Ada", createdAt: 1_000 });
+    first.insertAccount({ accountId: "acct_1", name: "Eve", createdAt: 2_000 });
+    first.insertKey(createKey());
+    expect(new AccountStore(sql).listKeys(null, 10)).toHaveLength(1);
+    expect(sql.exec("SELECT name FROM account").toArray()).toMatchObject([{ name: "Ada" }]);
+  });
+});

@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
+import { NodeClient } from "../../../../edge/pool/node-client.ts";
+import type { NodeGenerationRequest } from "../../../../shared/contracts/node-wire.ts";
+
+const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
+const request: NodeGenerationRequest = {
+  request_id: "gen_1",
+  input: { type: "text", text: "Once" },
+  parameters: {
+    max_tokens: 8,
+    temperature: 0,
+    cfg_scale: 0,
+    remasking: "low_confidence",
+    seed: 0,
+    logits_eos_inf: false,
+    confidence_eos_eot_inf: false,
+    stop: [],
+  },
+};
+
+/** A node that accepts connections and never answers. */
+function createClient(): NodeClient {
+  const fetch = (_url: string, { signal }: RequestInit) =>
+    new Promise<Response>((_, reject) => {
+      if (signal?.aborted) reject(signal.reason);
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+  return new NodeClient(fetch, () => 0, timeouts);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a node that does not answer", () => {
+  it("has failed once its time for the first frame is over", async ({ expect }) => {
+    const opening = createClient().open(
+      "http://node",
+      request,
+      "secret",
+      new AbortController().signal,
+    );
+    const failing = expect(opening).rejects.toMatchObject({ code: "node_failed" });
+    await vi.advanceTimersByTimeAsync(1_001);
+    await failing;
+  });
+
+  it("is left at once by a client that leaves", async ({ expect }) => {
+    const controller = new AbortController();
+    const opening = createClient().open("http://node", request, "secret", controller.signal);
+    const failing = expect(opening).rejects.toMatchObject({ code: "cancelled" });
+    await vi.advanceTimersByTimeAsync(1);
+    controller.abort();
+    await failing;
+  });
+});
+
+describe("cancelling", () => {
+  it("never fails: the closed connection says the same", async ({ expect }) => {
+    const client = new NodeClient(
+      () => Promise.reject(new Error("gone")),
+      () => 0,
+      timeouts,
+    );
+    await expect(client.cancel("http://node", request, "secret")).resolves.toBeUndefined();
+  });
+});
