@@ -2,7 +2,7 @@ import type { NodeGenerationRequest, NodeModel } from "#shared/contracts/node-wi
 import type { GenerationModel } from "../engine/create-generation.ts";
 
 /** A prompt as the wire brings it. */
-export type PromptInput = NodeGenerationRequest["input"];
+type PromptInput = NodeGenerationRequest["input"];
 
 /** What the server must know of the one model that its node serves. */
 export interface ServedModel extends GenerationModel {

@@ -4,7 +4,8 @@
  * `POST /generations` with `authorization: Bearer <grant>` and a {@link NodeGenerationRequest} is
  * answered by a stream of server-sent events whose `data` is one {@link NodeFrame} each, comments
  * (`: heartbeat`) between, the last one `done` or `error`. A refusal before the stream begins is a
- * JSON error body in the public API's shape. `GET /model` answers {@link NodeModel}.
+ * JSON error body in the public API's shape. `POST /generations/{id}/cancel` takes a grant for that
+ * id; 202, or `not_found` when it no longer runs. `GET /model` answers {@link NodeModel}.
  */
 import { z } from "zod";
 import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS, MAX_STEPS } from "./limits.ts";
@@ -83,7 +84,7 @@ export const receiptSchema = z.strictObject({
 export type Receipt = z.infer<typeof receiptSchema>;
 
 /** A position that now holds a token. */
-export const committedPositionSchema = z.strictObject({
+const committedPositionSchema = z.strictObject({
   /** Column of the canvas, the prompt's first token being 0. */
   position: z.int(),
   token_id: z.int(),

@@ -12,7 +12,6 @@ import {
 
 /** Ids 0 to 28 are letters; then end-of-turn, end-of-text and the mask. */
 export const SPECIAL_TOKENS = { endOfTurnTokenId: 29, endOfTextTokenId: 30, maskTokenId: 31 };
-export const LOGIT_COUNT = 32;
 
 /** One lower-case letter a token; special tokens have none. */
 const letter = (id: number): string => (id < 29 ? String.fromCodePoint(97 + id) : "");
