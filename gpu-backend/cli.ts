@@ -10,10 +10,12 @@ import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
 import type { Command, Flags } from "./commands/command.ts";
 import { logitsCommand } from "./commands/logits.ts";
 import { sampleCommand } from "./commands/sample.ts";
+import { scoreCommand } from "./commands/score.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   logits: logitsCommand,
   sample: sampleCommand,
+  score: scoreCommand,
 };
 
 const EXIT_FAILURE = 2;

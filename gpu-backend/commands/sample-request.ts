@@ -13,7 +13,8 @@ import {
   MAX_STEPS,
 } from "#shared/contracts/limits.ts";
 import { chatMessageSchema, remaskingSchema } from "#shared/contracts/node-wire.ts";
-import type { SamplingSettings, SpecialTokens } from "../sampler/sampling-settings.ts";
+import type { SamplingSettings } from "../sampler/sampling-settings.ts";
+import type { TextModel } from "./checkpoint-text.ts";
 
 const tokenId = z.int().nonnegative();
 const uniform = z.number().min(0).max(1);
@@ -67,16 +68,6 @@ export const sampleRequestSchema = z.strictObject({
 });
 export type SampleRequest = z.output<typeof sampleRequestSchema>;
 
-/** What the request is checked against. */
-export interface SampleModel {
-  /** Most columns of a canvas. */
-  readonly maxLength: number;
-  /** Columns of the logits; every id is below it. */
-  readonly logitCount: number;
-  /** The ids that hold when the request names none. */
-  readonly specialTokens: SpecialTokens;
-}
-
 /** The one of the request's three prompts that is given, by its field. */
 export type SamplePrompt =
   | { readonly field: "prompt_ids"; readonly rows: readonly (readonly number[])[] }
@@ -117,7 +108,7 @@ export function checkPromptRows(
   rows: readonly (readonly number[])[],
   field: SamplePrompt["field"],
   settings: SamplingSettings,
-  model: SampleModel,
+  model: TextModel,
 ): void {
   const length = rows[0]?.length ?? 0;
   if (length === 0) {
@@ -166,7 +157,7 @@ export function checkNoise(
   rowCount: number,
   canvasLength: number,
   settings: SamplingSettings,
-  model: SampleModel,
+  model: TextModel,
 ): void {
   if (settings.decoding.kind !== "schedule") {
     throw invalid("noise", "goes with the algorithm llada, whose steps are known beforehand");

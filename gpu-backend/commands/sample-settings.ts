@@ -6,7 +6,8 @@ import {
   type SamplingSettings,
   type SpecialTokens,
 } from "../sampler/sampling-settings.ts";
-import type { SampleModel, SampleParameters } from "./sample-request.ts";
+import type { TextModel } from "./checkpoint-text.ts";
+import type { SampleParameters } from "./sample-request.ts";
 
 /** The decoders' own parameters; each takes the place of the schedule. */
 const DECODER_FIELDS = ["threshold", "factor", "entropy_bound"] as const;
@@ -25,7 +26,7 @@ const UNCAPPED_STEPS = Number.MAX_SAFE_INTEGER;
  * @throws {ApiError} As {@link resolveSamplingSettings}, or `invalid_parameter` for a special id that
  *   the model lacks or a parameter that does not go with the others; `param` begins with `params.`.
  */
-export function readSettings(parameters: SampleParameters, model: SampleModel): SamplingSettings {
+export function readSettings(parameters: SampleParameters, model: TextModel): SamplingSettings {
   const tokens = readSpecialTokens(parameters, model);
   const decoding = readDecoding(parameters);
   const isScheduled = decoding.kind === "schedule" || decoding.kind === "filling-schedule";
@@ -50,7 +51,7 @@ export function readSettings(parameters: SampleParameters, model: SampleModel): 
   }
 }
 
-function readSpecialTokens(parameters: SampleParameters, model: SampleModel): SpecialTokens {
+function readSpecialTokens(parameters: SampleParameters, model: TextModel): SpecialTokens {
   for (const field of ["mask_id", "eos_id", "eot_id"] as const) {
     const id = parameters[field] ?? 0;
     if (id >= model.logitCount) throw invalid(field, `is not below ${model.logitCount}`);

@@ -6,6 +6,13 @@ import { createCounterRandom } from "../sampler/counter-random.ts";
 import { type DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
 import { isPacedBySteps, type SamplingSettings } from "../sampler/sampling-settings.ts";
 import { createTableRandom } from "../sampler/table-random.ts";
+import {
+  decodeAnswer,
+  describeModel,
+  encodePrompt,
+  loadText,
+  type TextModel,
+} from "./checkpoint-text.ts";
 import { type Command, requireFlag } from "./command.ts";
 import { denoiseRows } from "./denoise-rows.ts";
 import { readRequest } from "./read-request.ts";
@@ -14,12 +21,10 @@ import {
   checkNoise,
   checkPromptRows,
   readPrompt,
-  type SampleModel,
   type SampleRequest,
   sampleRequestSchema,
 } from "./sample-request.ts";
 import { readSettings } from "./sample-settings.ts";
-import { decodeAnswer, describeModel, encodePrompt, loadText } from "./sample-text.ts";
 import { type FlatTraceStep, type TraceStep, traceFlatStep, traceStep } from "./sample-trace.ts";
 
 /** `unmask sample`: LLaDA's `generate()` on a checkpoint, for the operator and for comparison. */
@@ -31,7 +36,7 @@ export const sampleCommand: Command = {
     const request = await readRequest(requireFlag(flags, "request"), sampleRequestSchema);
     const prompt = readPrompt(request);
     const checkpoint = await readCheckpoint(requireFlag(flags, "checkpoint"));
-    const text = await loadText(checkpoint, prompt.field);
+    const text = await loadText(checkpoint, prompt.field !== "prompt_ids");
     const model = describeModel(checkpoint, text);
     const settings = readSettings(request.params, model);
     const rows = encodePrompt(prompt, text);
@@ -94,7 +99,7 @@ function startRows(
   { attention_mask: attentionMask, noise, params }: SampleRequest,
   rows: readonly (readonly number[])[],
   settings: SamplingSettings,
-  model: SampleModel,
+  model: TextModel,
 ): ReverseProcess[] {
   checkAttentionMask(attentionMask, rows);
   if (noise !== undefined) {

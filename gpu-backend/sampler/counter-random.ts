@@ -5,19 +5,12 @@
  * padded change nothing, and a run continued elsewhere draws what it would have drawn here.
  */
 
-import { philox4x32 } from "./philox.ts";
+import { philox4x32, toUniform } from "./philox.ts";
 import type { RandomSource } from "./random-source.ts";
 
 /** Last word of the counter: what a draw is for. */
 const GUMBEL_DRAW = 0;
 const CONFIDENCE_DRAW = 1;
-
-/**
- * Two words as a float64 in (0, 1): 52 bits and a half, so that neither end is reached by rounding.
- */
-function toUniform(high: number, low: number): number {
-  return ((high >>> 6) * 2 ** 26 + (low >>> 6) + 0.5) * 2 ** -52;
-}
 
 /** Philox as a {@link RandomSource}; remembers its last block, because two draws share one. */
 class CounterRandom implements RandomSource {

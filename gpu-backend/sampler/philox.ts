@@ -51,3 +51,8 @@ export function philox4x32(words: Uint32Array, key0: number, key1: number): void
   words[2] = c2;
   words[3] = c3;
 }
+
+/** Two words as a float64 in (0, 1): 52 bits and a half, so that neither end is reached by rounding. */
+export function toUniform(high: number, low: number): number {
+  return ((high >>> 6) * 2 ** 26 + (low >>> 6) + 0.5) * 2 ** -52;
+}

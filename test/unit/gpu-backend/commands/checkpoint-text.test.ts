@@ -4,7 +4,7 @@ import {
   type CheckpointText,
   decodeAnswer,
   encodePrompt,
-} from "../../../../gpu-backend/commands/sample-text.ts";
+} from "../../../../gpu-backend/commands/checkpoint-text.ts";
 import { createCounterRandom } from "../../../../gpu-backend/sampler/counter-random.ts";
 import { ReverseProcess } from "../../../../gpu-backend/sampler/reverse-process.ts";
 import { resolveSamplingSettings } from "../../../../gpu-backend/sampler/sampling-settings.ts";

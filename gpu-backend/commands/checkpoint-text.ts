@@ -1,7 +1,7 @@
 /**
- * Text in and out of `unmask sample`: a checkpoint's tokenizer and chat template.
+ * Text in and out of the commands: a checkpoint's tokenizer and chat template.
  *
- * Owns: when they are needed, and where an answer ends.
+ * Owns: when they are needed, the special ids that hold by default, and where an answer ends.
  * Does not own: either of them (model/).
  */
 
@@ -10,7 +10,18 @@ import { type ChatTemplate, loadChatTemplate } from "../model/chat-template.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { loadTokenizer, type Tokenizer } from "../model/tokenizer.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
-import type { SampleModel, SamplePrompt } from "./sample-request.ts";
+import type { SpecialTokens } from "../sampler/sampling-settings.ts";
+import type { SamplePrompt } from "./sample-request.ts";
+
+/** What requests are checked against. */
+export interface TextModel {
+  /** Most columns of a canvas. */
+  readonly maxLength: number;
+  /** Columns of the logits; every id is below it. */
+  readonly logitCount: number;
+  /** The ids that hold when the request names none. */
+  readonly specialTokens: SpecialTokens;
+}
 
 /** How a checkpoint reads and writes. */
 export interface CheckpointText {
@@ -19,27 +30,28 @@ export interface CheckpointText {
 }
 
 /**
- * Loads what a request in `field` needs: for ids only what there is.
+ * Loads a checkpoint's tokenizer and chat template.
  *
- * @returns Null where a request in ids meets a checkpoint without a tokenizer.
- * @throws {ApiError} `checkpoint_not_found` if a text meets one; `checkpoint_corrupt`.
+ * @param isRequired False for a request in ids, which does without.
+ * @returns Null where the checkpoint has none and does not need them.
+ * @throws {ApiError} `checkpoint_not_found` if they are required and absent; `checkpoint_corrupt`.
  */
 export async function loadText(
   checkpoint: Checkpoint,
-  field: SamplePrompt["field"],
+  isRequired: boolean,
 ): Promise<CheckpointText | null> {
   try {
     const tokenizer = await loadTokenizer(checkpoint.directory, checkpoint.config);
     return { tokenizer, chatTemplate: await loadChatTemplate(checkpoint.directory, tokenizer) };
   } catch (error) {
     const isAbsent = error instanceof ApiError && error.code === "checkpoint_not_found";
-    if (isAbsent && field === "prompt_ids") return null;
+    if (isAbsent && !isRequired) return null;
     throw error;
   }
 }
 
-/** What requests are checked against. */
-export function describeModel({ config }: Checkpoint, text: CheckpointText | null): SampleModel {
+/** A checkpoint as requests meet it. */
+export function describeModel({ config }: Checkpoint, text: CheckpointText | null): TextModel {
   return {
     maxLength: config.maxSequenceLength,
     logitCount: config.embeddingSize,
