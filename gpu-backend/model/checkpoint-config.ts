@@ -112,7 +112,7 @@ const configSchema = z.strictObject({
 export function parseCheckpointConfig(json: unknown): CheckpointConfig {
   const result = configSchema.safeParse(json);
   if (!result.success) {
-    throw toApiError(result.error);
+    throw toApiError(result.error, json);
   }
   const keys = result.data;
   const config: CheckpointConfig = {
@@ -164,20 +164,23 @@ function checkConsistency(config: CheckpointConfig): void {
 
 function demand(condition: boolean, key: string, complaint: string): void {
   if (!condition) {
-    throw new ApiError("config_not_supported", `config.json: ${key} ${complaint}.`, { param: key });
+    throw notSupported(key, complaint);
   }
 }
 
-function toApiError(error: z.ZodError): ApiError {
+function toApiError(error: z.ZodError, json: unknown): ApiError {
   // An unknown key says more than the keys that a foreign configuration lacks.
   const unknown = error.issues.find((issue) => issue.code === "unrecognized_keys");
   if (unknown?.code === "unrecognized_keys") {
-    const key = unknown.keys[0] ?? "";
-    return notSupported(key, "is not a known key");
+    return notSupported(unknown.keys[0] ?? "", "is not a known key");
   }
   const issue = error.issues[0];
   const key = issue?.path.map(String).join(".") ?? "";
-  return notSupported(key, `is not supported: ${issue?.message ?? "invalid"}`);
+  const isMissing = key !== "" && !Object.hasOwn(Object(json), key);
+  return notSupported(
+    key,
+    isMissing ? "is missing" : `is not supported: ${issue?.message ?? "invalid"}`,
+  );
 }
 
 function notSupported(key: string, complaint: string): ApiError {

@@ -50,7 +50,11 @@ export async function readSafetensorsHeader(
 ): Promise<ReadonlyMap<string, TensorEntry>> {
   const file = await openFile(path, label);
   try {
-    const { size: fileBytes } = await file.stat();
+    const stats = await file.stat();
+    if (!stats.isFile()) {
+      throw corrupt(label, "is not a file");
+    }
+    const fileBytes = stats.size;
     const header = await readHeaderJson(file, fileBytes, label);
     return parseEntries(header, fileBytes, label);
   } finally {

@@ -86,11 +86,10 @@ async function readWeightMap(directory: string): Promise<ReadonlyMap<string, str
 }
 
 async function readIndexJson(path: string): Promise<unknown> {
-  const content = await readFile(path, "utf8");
   try {
-    return JSON.parse(content);
+    return JSON.parse(await readFile(path, "utf8"));
   } catch {
-    throw corrupt(INDEX_FILE, `${INDEX_FILE} is not JSON.`);
+    throw corrupt(INDEX_FILE, `${INDEX_FILE} is not a file of JSON.`);
   }
 }
 
