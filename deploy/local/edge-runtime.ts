@@ -5,6 +5,7 @@
  * Owns: bundling and the runtime's life. Does not own: nodes (node-process.ts), demo keys.
  */
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
@@ -32,18 +33,17 @@ export interface EdgeRuntime {
 /** Bundles the Worker as a deployment would and serves it. Throws when the bundle does not build. */
 export async function startEdgeRuntime(options: EdgeRuntimeOptions): Promise<EdgeRuntime> {
   await bundleWorker(options.bundleDirectory);
-  // From here on wrangler runs inside this process and reads these.
-  Object.assign(process.env, QUIET_ENVIRONMENT);
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(
+  // From here on wrangler runs inside this process and reads these; without the secrets it warns.
+  Object.assign(process.env, QUIET_ENVIRONMENT, options.bindings);
+  const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(REPOSITORY_ROOT, "wrangler.toml"),
-  );
+  ).workerOptions;
+  const contents = await readFile(join(options.bundleDirectory, "worker.js"), "utf8");
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...workerOptions,
       name: "unmask",
-      modules: true,
-      scriptPath: join(options.bundleDirectory, "worker.js"),
-      modulesRoot: options.bundleDirectory,
+      modules: [{ type: "ESModule", path: "worker.js", contents }],
       bindings: { ...(workerOptions["bindings"] as Record<string, string>), ...options.bindings },
       host: "127.0.0.1",
       port: options.port,

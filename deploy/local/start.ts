@@ -3,7 +3,7 @@
  * any free one), `-- --directory DIR` where keys and state are kept.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Demo, ensureDemoKeys } from "./demo-keys.ts";
 import { createSecrets, type StackSecrets, startLocalStack } from "./local-stack.ts";
@@ -72,7 +72,7 @@ async function start(stopped: Promise<void>): Promise<void> {
   try {
     const demoFile = join(directory, "demo.json");
     const demo = await ensureDemoKeys(stack.url, secrets.OPERATOR_SECRET, demoFile);
-    process.stdout.write(greeting(stack.url, demo, relative(process.cwd(), demoFile)));
+    process.stdout.write(greeting(stack.url, demo, demoFile));
     await stopped;
   } finally {
     await stack.stop();
