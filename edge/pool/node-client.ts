@@ -79,8 +79,11 @@ export class NodeClient {
     try {
       return await this.#begin(url, request, grantSecret, either);
     } catch (error) {
+      const isLate = late.signal.aborted;
+      // Whatever it was: a node that is given up must not go on.
+      late.abort();
       if (signal.aborted) throw new ApiError("cancelled", "The client has left.");
-      if (late.signal.aborted) throw new ApiError("node_failed", "The node did not begin in time.");
+      if (isLate) throw new ApiError("node_failed", "The node did not begin in time.");
       throw error;
     } finally {
       clearTimeout(timer);
@@ -93,10 +96,9 @@ export class NodeClient {
     const authorization = await this.#authorize(request, grantSecret);
     const signal = AbortSignal.timeout(this.#timeouts.modelMs);
     const init = { method: "POST", headers: { authorization }, signal };
-    await this.#fetch(cancelUrl, init).then(
-      (response) => response.body?.cancel(),
-      () => undefined,
-    );
+    await this.#fetch(cancelUrl, init)
+      .then((response) => response.body?.cancel())
+      .catch(() => undefined);
   }
 
   async #begin(

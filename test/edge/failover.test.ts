@@ -80,6 +80,16 @@ describe("a request whose node", () => {
     },
   );
 
+  it("begins with nonsense is hung up on, and another serves it", async ({ expect }) => {
+    let closed: Promise<void> | null = null;
+    breakFirst((exchange) => {
+      closed = exchange.closed;
+      exchange.sendRaw("data: nonsense\n\n");
+    });
+    expect((await ask()).status).toBe(200);
+    await expect(closed).resolves.toBeUndefined();
+  });
+
   it("refuses the request itself is not sent to another", async ({ expect }) => {
     breakFirst((exchange) => exchange.refuse("context_length_exceeded", "prompt"));
     expect(await readError(await ask())).toMatchObject({
