@@ -22,7 +22,7 @@ export interface FlatTraceStep extends TraceRow {
 }
 
 /** What one row did at a step. */
-export interface TraceRow {
+interface TraceRow {
   readonly k: number;
   readonly positions: readonly number[];
   readonly tokens: readonly number[];

@@ -1,4 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
+import { sumExponentials } from "../sampler/exponential.ts";
 
 /**
  * Minus the log-probability of one entry under the softmax of a column's logits, nats.
@@ -17,10 +18,7 @@ export function crossEntropy(
   for (let i = start; i < end; i += 1) {
     largest = Math.max(largest, logits[i] as number);
   }
-  let sum = 0;
-  for (let i = start; i < end; i += 1) {
-    sum += Math.exp((logits[i] as number) - largest);
-  }
+  const sum = sumExponentials(logits, start, end, largest);
   const entropy = largest + Math.log(sum) - (logits[start + tokenId] as number);
   if (!Number.isFinite(largest) || Number.isNaN(entropy)) {
     throw new ApiError("session_failed", "The network answered no finite logit.");

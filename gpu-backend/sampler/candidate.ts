@@ -5,11 +5,12 @@
  * allocating; indexes lie inside the array, so the casts from `number | undefined` hold.
  */
 
-/**
- * `-ln u` of the largest float64 below 1 is 1.1e-16, so Gumbel noise multiplies a score by at most
- * `exp(36.8 × temperature)`.
- */
-const MAX_LOG_NOISE = 36.8;
+import { exponential } from "./exponential.ts";
+
+/** Room for the rounding of {@link exponential} and of the score itself. */
+const SAFETY = 1 + 1e-6;
+/** Just below the distance from 1 to the next smaller float64: no draw comes closer to 1. */
+const SMALLEST_GAP = 1e-16;
 
 /**
  * The largest logit's index relative to `start`; the lowest of equal ones, −1 if none is a number
@@ -42,7 +43,7 @@ export function gumbelScore(logit: number, uniform: number, temperature: number)
  * The index with the largest {@link gumbelScore}, relative to `start`; the lowest of equal ones.
  *
  * @param likeliest What {@link argmax} gives; it is scored first, and entries that no noise could
- *   lift above the best score so far are passed over without drawing.
+ *   lift above the best score so far are passed over.
  * @param drawUniform The draw of one vocabulary entry; independent of the order of the calls.
  */
 export function gumbelMax(
@@ -53,22 +54,25 @@ export function gumbelMax(
   temperature: number,
   drawUniform: (vocabularyId: number) => number,
 ): number {
-  const reach = MAX_LOG_NOISE * temperature;
   let best = likeliest;
   let bestScore = gumbelScore(
     logits[start + likeliest] as number,
     drawUniform(likeliest),
     temperature,
   );
-  let lowestLogit = Math.log(bestScore) - reach;
+  let bestLogScore = Math.log(bestScore);
   for (let i = start; i < end; i += 1) {
-    const logit = logits[i] as number;
-    if (!(logit >= lowestLogit)) continue;
-    const score = gumbelScore(logit, drawUniform(i - start), temperature);
+    // A score beats the best if −ln u < e^((logit − ln best) / temperature); −ln u is at least 1 − u.
+    const distance = ((logits[i] as number) - bestLogScore) / temperature;
+    const bound = distance < 0 ? exponential(distance) * SAFETY : 1;
+    if (!(bound > SMALLEST_GAP)) continue;
+    const uniform = drawUniform(i - start);
+    if (1 - uniform > bound) continue;
+    const score = gumbelScore(logits[i] as number, uniform, temperature);
     if (score > bestScore || (score === bestScore && i - start < best)) {
       best = i - start;
       bestScore = score;
-      lowestLogit = Math.log(score) - reach;
+      bestLogScore = Math.log(score);
     }
   }
   return best;

@@ -1,3 +1,5 @@
+import { sumExponentials } from "./exponential.ts";
+
 /**
  * How sure the network is of a candidate.
  *
@@ -19,10 +21,7 @@ export function softmaxProbability(
   tokenId: number,
   largest: number,
 ): number {
-  let sum = 0;
-  for (let i = start; i < end; i += 1) {
-    sum += Math.exp((logits[i] as number) - largest);
-  }
+  const sum = sumExponentials(logits, start, end, largest);
   return Math.exp((logits[start + tokenId] as number) - largest) / sum;
 }
 

@@ -63,7 +63,7 @@ export interface SpecialTokens {
 }
 
 /** Largest `temperature`. */
-export const MAX_TEMPERATURE = 2;
+const MAX_TEMPERATURE = 2;
 /** Largest `guidanceScale`. */
 export const MAX_GUIDANCE_SCALE = 10;
 
