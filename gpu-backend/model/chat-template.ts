@@ -5,7 +5,6 @@
  * Does not own: what roles a conversation may have (shared/contracts).
  */
 
-import { join } from "node:path";
 import { Template } from "@huggingface/jinja";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { BEGIN_OF_TEXT, type Tokenizer } from "./tokenizer.ts";
@@ -51,7 +50,7 @@ export async function loadChatTemplate(
 ): Promise<ChatTemplate> {
   const { configFile } = tokenizer;
   const source =
-    (await readOptional(join(directory, "chat_template.jinja"))) ?? chooseTemplate(configFile);
+    (await readOptional(directory, "chat_template.jinja")) ?? chooseTemplate(configFile);
   const template = parseTemplate(source);
   const context = {
     bos_token: configFile.bos_token ?? (tokenizer.specialIds.bos === null ? "" : BEGIN_OF_TEXT),

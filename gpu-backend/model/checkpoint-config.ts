@@ -36,7 +36,11 @@ export interface CheckpointConfig {
   readonly padTokenId: number;
 }
 
-const count = z.int().positive();
+/** Far above any network; keeps a corrupt count from filling the memory. */
+const MAX_COUNT = 2 ** 24;
+const MAX_LAYERS = 10_000;
+
+const count = z.int().positive().max(MAX_COUNT);
 const tokenId = z.int().nonnegative();
 const isFalse = z.literal(false).optional();
 const isFalseOrNull = z.literal(false).nullish();
@@ -47,7 +51,7 @@ const isWithoutMeaning = z.unknown().optional();
 const configSchema = z.strictObject({
   // Honoured.
   d_model: count,
-  n_layers: count,
+  n_layers: count.max(MAX_LAYERS),
   n_heads: count,
   n_kv_heads: count.nullish(),
   mlp_hidden_size: count.nullish(),

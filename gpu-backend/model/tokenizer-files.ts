@@ -88,8 +88,8 @@ export interface GuardedTokenizerFile {
  */
 export async function readTokenizerFiles(directory: string): Promise<TokenizerFiles> {
   const [content, configContent] = await Promise.all([
-    readOptional(join(directory, "tokenizer.json")),
-    readOptional(join(directory, "tokenizer_config.json")),
+    readOptional(directory, "tokenizer.json"),
+    readOptional(directory, "tokenizer_config.json"),
   ]);
   if (content === null) {
     throw new ApiError("checkpoint_not_found", "The checkpoint has no tokenizer.json.", {
@@ -102,12 +102,19 @@ export async function readTokenizerFiles(directory: string): Promise<TokenizerFi
   };
 }
 
-/** Reads a file that may be absent. */
-export async function readOptional(path: string): Promise<string | null> {
+/**
+ * Reads a file that may be absent.
+ *
+ * @throws {ApiError} `checkpoint_corrupt` if it is there and cannot be read.
+ */
+export async function readOptional(directory: string, name: string): Promise<string | null> {
   try {
-    return await readFile(path, "utf8");
-  } catch {
-    return null;
+    return await readFile(join(directory, name), "utf8");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+      return null;
+    }
+    throw new ApiError("checkpoint_corrupt", `${name} cannot be read.`, { param: name, cause });
   }
 }
 

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, it } from "vitest";
+import { ApiError } from "#shared/contracts/errors.ts";
 import { parseCheckpointConfig } from "../../../../gpu-backend/model/checkpoint-config.ts";
 import { TINY_CONFIG } from "../../../support/write-checkpoint.ts";
 
@@ -86,6 +88,8 @@ describe("parseCheckpointConfig", () => {
     ["d_model", "32"],
     ["d_model", 32.5],
     ["n_layers", 0],
+    ["n_layers", 1e9],
+    ["max_sequence_length", 1e12],
     ["block_type", undefined],
     ["activation_type", undefined],
     ["rope", undefined],
@@ -127,6 +131,19 @@ describe("parseCheckpointConfig", () => {
   it("refuses a width by ratio that is no integer", ({ expect }) => {
     expect(() => parse({ mlp_hidden_size: null, mlp_ratio: 2.01 })).toThrowError(
       expect.objectContaining({ param: "mlp_ratio" }),
+    );
+  });
+
+  it("answers any value of any key with a config or an error of ours", ({ expect }) => {
+    const key = fc.constantFrom(...Object.keys(TINY_CONFIG), "mlp_ratio", "alibi", "novel");
+    fc.assert(
+      fc.property(fc.dictionary(key, fc.jsonValue()), (changes) => {
+        try {
+          parse(changes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ApiError);
+        }
+      }),
     );
   });
 

@@ -8,7 +8,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, describe, it } from "vitest";
+import { ApiError } from "#shared/contracts/errors.ts";
 import { readSafetensorsHeader } from "../../../../gpu-backend/model/safetensors.ts";
 import { type WrittenTensor, writeSafetensors } from "../../../support/write-checkpoint.ts";
 
@@ -47,6 +49,29 @@ describe("readSafetensorsHeader", () => {
       other: { type: "F16", shape: [1, 1], byteOffset: dataOffset + 34, byteLength: 2 },
       empty: { type: "F32", shape: [0, 4], byteOffset: dataOffset + 36, byteLength: 0 },
     });
+  });
+
+  it("answers any damage to the header with an error of ours, or not at all", async ({
+    expect,
+  }) => {
+    writeSafetensors(path, TENSORS);
+    const intact = readFileSync(path);
+    const damage = fc.record({ place: fc.nat(intact.length - 1), byte: fc.nat(255) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (damages) => {
+        const bytes = Buffer.from(intact);
+        for (const { place, byte } of damages) {
+          bytes[place] = byte;
+        }
+        writeFileSync(path, bytes);
+        const error = await read().then(
+          () => null,
+          (caught: unknown) => caught,
+        );
+        expect(error === null || error instanceof ApiError).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("reports a file that is not there", async ({ expect }) => {

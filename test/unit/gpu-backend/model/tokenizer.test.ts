@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tokenizer as PlainTokenizer } from "@huggingface/tokenizers";
@@ -205,6 +205,23 @@ describe("loadTokenizer", () => {
       code: "checkpoint_corrupt",
       param: "tokenizer_config.json",
     });
+  });
+
+  it("refuses a tokenizer_config.json that cannot be read", async ({ expect }) => {
+    const folder = copyWith("tokenizer_config.json", "{}");
+    rmSync(join(folder, "tokenizer_config.json"));
+    mkdirSync(join(folder, "tokenizer_config.json"));
+    await expect(loadTokenizer(folder, CONFIG)).rejects.toMatchObject({
+      code: "checkpoint_corrupt",
+      param: "tokenizer_config.json",
+    });
+  });
+
+  it("does without tokenizer_config.json", async ({ expect }) => {
+    const folder = copyWith("tokenizer_config.json", "{}");
+    rmSync(join(folder, "tokenizer_config.json"));
+    const alone = await loadTokenizer(folder, CONFIG);
+    expect(alone.specialIds).toEqual(tokenizer.specialIds);
   });
 
   it("refuses ids beyond the embedding", async ({ expect }) => {
