@@ -1,22 +1,9 @@
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { NodeClient } from "../../../../edge/pool/node-client.ts";
-import type { NodeGenerationRequest } from "../../../../shared/contracts/node-wire.ts";
+import { createNodeRequest } from "./node-request.ts";
 
 const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
-const request: NodeGenerationRequest = {
-  request_id: "gen_1",
-  input: { type: "text", text: "Once" },
-  parameters: {
-    max_tokens: 8,
-    temperature: 0,
-    cfg_scale: 0,
-    remasking: "low_confidence",
-    seed: 0,
-    logits_eos_inf: false,
-    confidence_eos_eot_inf: false,
-    stop: [],
-  },
-};
+const request = createNodeRequest();
 
 /** A node that accepts connections and never answers. */
 function createClient(): NodeClient {

@@ -1,24 +1,12 @@
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { type NodeEvent, readNodeEvents } from "../../../../edge/pool/node-events.ts";
-import type { NodeFrame, NodeGenerationRequest } from "../../../../shared/contracts/node-wire.ts";
+import type { NodeFrame } from "../../../../shared/contracts/node-wire.ts";
 import { signToken } from "../../../../shared/contracts/signed-token.ts";
 import { encodeComment, encodeEvent } from "../../../../shared/event-stream/encode-event.ts";
+import { createNodeRequest } from "./node-request.ts";
 
 const grantSecret = "the grant's secret";
-const request: NodeGenerationRequest = {
-  request_id: "gen_1",
-  input: { type: "text", text: "Once" },
-  parameters: {
-    max_tokens: 8,
-    temperature: 0,
-    cfg_scale: 0,
-    remasking: "low_confidence",
-    seed: 0,
-    logits_eos_inf: false,
-    confidence_eos_eot_inf: false,
-    stop: [],
-  },
-};
+const request = createNodeRequest();
 const queued: NodeFrame = { type: "queued", ahead: 0 };
 const receipt = {
   request_id: "gen_1",

@@ -1,0 +1,19 @@
+import type { NodeGenerationRequest } from "../../../../shared/contracts/node-wire.ts";
+
+/** A small request, as the edge hands it to a node. */
+export function createNodeRequest(): NodeGenerationRequest {
+  return {
+    request_id: "gen_1",
+    input: { type: "text", text: "Once" },
+    parameters: {
+      max_tokens: 8,
+      temperature: 0,
+      cfg_scale: 0,
+      remasking: "low_confidence",
+      seed: 0,
+      logits_eos_inf: false,
+      confidence_eos_eot_inf: false,
+      stop: [],
+    },
+  };
+}
