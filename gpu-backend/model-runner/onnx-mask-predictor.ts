@@ -43,7 +43,7 @@ export class OnnxMaskPredictor implements MaskPredictor {
     // A failure before anybody awaits it is kept for the calls to come.
     this.#ready.promise.catch(() => undefined);
     this.#worker.on("message", (reply: SessionReply) => this.#receive(reply));
-    this.#worker.on("error", () => this.#fail("The session's thread failed."));
+    this.#worker.on("error", (cause) => this.#fail("The session's thread failed.", cause));
     this.#worker.on("exit", () => {
       this.#fail("The session's thread ended.");
       this.#ended.resolve();
@@ -97,7 +97,7 @@ export class OnnxMaskPredictor implements MaskPredictor {
         this.#ready.resolve();
         break;
       case "load-failed":
-        this.#fail(reply.message);
+        this.#fail(reply.message, reply.cause);
         break;
       case "logits":
         this.#finish(reply.id)?.resolve(reply.logits);
@@ -118,8 +118,8 @@ export class OnnxMaskPredictor implements MaskPredictor {
     return call;
   }
 
-  #fail(message: string): void {
-    this.#failure ??= new ApiError("session_failed", message);
+  #fail(message: string, cause?: unknown): void {
+    this.#failure ??= new ApiError("session_failed", message, { cause });
     this.#ready.reject(this.#failure);
     for (const call of this.#calls.splice(0)) {
       call.reject(this.#failure);

@@ -16,9 +16,12 @@ export type SessionRequest =
   /** Free the session and end; a pass under way is finished first, since it cannot be broken off. */
   | { readonly kind: "close" };
 
-/** From the session's thread. Failures carry our own sentence, never the runtime's. */
+/**
+ * From the session's thread. Failures carry our own sentence; the runtime's own is kept as `cause` only
+ * where no request can be in it.
+ */
 export type SessionReply =
   | { readonly kind: "ready" }
-  | { readonly kind: "load-failed"; readonly message: string }
+  | { readonly kind: "load-failed"; readonly message: string; readonly cause: string }
   | { readonly kind: "logits"; readonly id: number; readonly logits: Float32Array }
   | { readonly kind: "predict-failed"; readonly id: number; readonly message: string };

@@ -53,7 +53,8 @@ async function main(): Promise<void> {
     parentPort?.on("message", (request: SessionRequest) => receive(session, request));
     reply({ kind: "ready" });
   } catch (error) {
-    reply({ kind: "load-failed", message: messageOf(error) });
+    const cause = error instanceof Error ? String(error.cause ?? error) : "";
+    reply({ kind: "load-failed", message: messageOf(error), cause });
   }
 }
 

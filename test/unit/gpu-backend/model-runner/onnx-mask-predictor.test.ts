@@ -94,11 +94,12 @@ describe("OnnxMaskPredictor", () => {
   }) => {
     const predictor = start(
       "() => undefined",
-      'parentPort.postMessage({ kind: "load-failed", message: "No such provider." });',
+      'parentPort.postMessage({ kind: "load-failed", message: "No such provider.", cause: "why" });',
     );
     await expect(predictor.ready()).rejects.toMatchObject({
       code: "session_failed",
       message: "No such provider.",
+      cause: "why",
     });
   });
 
