@@ -22,24 +22,24 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 1900,
-    "story_chat": 1700,
-    "arithmetic_chat": 1400,
-    "couplets": 1000,
-    "couplet_chat": 300,
-    "talk_chat": 250,
+    "stories": 1100,
+    "story_chat": 900,
+    "arithmetic_chat": 750,
+    "couplets": 600,
+    "couplet_chat": 180,
+    "talk_chat": 140,
 }
 # Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
 # canvases of every length. A chat answer that does not fit is cut where the canvas ends.
 ROW_LENGTHS = {
-    "stories": (16, 256),
-    "story_chat": (48, 256),
-    "arithmetic_chat": (64, 160),
+    "stories": (16, 160),
+    "story_chat": (48, 192),
+    "arithmetic_chat": (64, 112),
     "couplets": (14, 24),
     "couplet_chat": (48, 72),
     "talk_chat": (24, 96),
 }
-LONG_ROW_SHARE = 0.1  # of the steps in which a chat task pads its rows to any length up to MAX_LENGTH
+LONG_ROW_SHARE = 0.1  # of the steps in which a task other than the couplets draws any length up to MAX_LENGTH
 MAX_LENGTH = 256
 SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
@@ -160,7 +160,7 @@ class Corpus:
         """Returns the next Batch of `task`, of about TASK_TOKENS tokens."""
         shortest, longest = ROW_LENGTHS[task]
         length = self.random.randint(shortest, longest)
-        if task.endswith("_chat") and self.random.random() < LONG_ROW_SHARE:
+        if task != "couplets" and self.random.random() < LONG_ROW_SHARE:
             length = self.random.randint(longest, MAX_LENGTH)
         count = max(1, round(TASK_TOKENS[task] / length))
         if task == "stories":
