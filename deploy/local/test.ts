@@ -13,7 +13,11 @@ import { untilStopped } from "./process-life.ts";
 const ROOMS = ["shared", "edge", "gpu-backend", "deploy", "test"] as const;
 const REPORT_FILE = join(LOCAL_DIRECTORY, "vitest-report.json");
 
+/** The runtime's types are generated: they are large, and follow the compatibility date. */
+const RUNTIME_TYPES = "edge/worker-configuration.d.ts";
+
 const CHECKS: readonly (readonly string[])[] = [
+  ["wrangler", "types", RUNTIME_TYPES, "--include-env=false"],
   ["biome", "check", "--error-on-warnings"],
   ...ROOMS.map((room) => ["tsc", "-p", room]),
   ["knip"],
