@@ -44,7 +44,8 @@ def draw(series):
         return f"{x:.1f},{y:.1f}"
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"',
+        '  font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="20" font-size="14">Training loss and held-out bound, nats per token (log scale)</text>',
     ]
@@ -57,7 +58,8 @@ def draw(series):
     for minutes in range(0, int(end) + 1, step):
         x = place(minutes, 1).split(",")[0]
         parts.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{minutes}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">minutes of training</text>')
+    middle = (LEFT + WIDTH - RIGHT) // 2
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">minutes of training</text>')
     for index, (name, points) in enumerate(series.items()):
         colour, is_held_out = COLOURS[index % len(COLOURS)], "held out" in name
         line = " ".join(place(*point) for point in points)

@@ -148,7 +148,8 @@ def main():
     asked = read_question_couplets(options.data)
     problems = read_jsonl(options.data / "arith_test.jsonl")[: options.problems]
     figures = {"held_out_nats_per_token": held_out_bounds(network, tokenizer, options.data)}
-    figures["arithmetic_exact_match"] = {"problems": len(problems), "share": arithmetic_accuracy(network, tokenizer, problems)}
+    share = arithmetic_accuracy(network, tokenizer, problems)
+    figures["arithmetic_exact_match"] = {"problems": len(problems), "share": share}
     groups = {"exact": exact, "exact_and_variant": exact + variant, "all": everything, "holdout": unseen}
     figures["couplet_line_masked"] = {
         name: {

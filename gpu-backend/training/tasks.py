@@ -62,7 +62,11 @@ STOP_WORDS = set("time day one way lot end new next same other best first then t
 
 @dataclass
 class Batch:
-    """Rows of one length. ids `[B, L]` int64; maskable bool `[B, L]`; noise `[B]` in [0, 1]; supervised: which loss."""
+    """
+    Rows of one length.
+
+    ids: int64 `[B, L]`. maskable: bool `[B, L]`. noise: t in [0, 1], `[B]`. supervised: which of the two losses.
+    """
 
     ids: torch.Tensor
     maskable: torch.Tensor
@@ -100,16 +104,14 @@ def short_answer(problem):
 def make_sum(random_numbers):
     """Returns a bare calculation of ours as (request, answer)."""
     sign = random_numbers.choice("++--*")
-    if sign == "*":
-        a, b = random_numbers.randint(0, 12), random_numbers.randint(0, 12)
-    else:
-        a, b = random_numbers.randint(0, 60), random_numbers.randint(0, 40)
-        if sign == "-":
-            a = a + b
-    spoken = random_numbers.choice({"+": ["{}+{}", "{} + {}", "{} plus {}"], "-": ["{}-{}", "{} - {}", "{} minus {}"],
-                                    "*": ["{}*{}", "{} * {}", "{} times {}"]}[sign])
+    largest = 12 if sign == "*" else random_numbers.choice([10, 20, 60])
+    a, b = random_numbers.randint(0, largest), random_numbers.randint(0, largest)
+    if sign == "-":
+        a = a + b
+    word = {"+": "plus", "-": "minus", "*": "times"}[sign]
+    spoken = random_numbers.choice([f"{a}{sign}{b}", f"{a} {sign} {b}", f"{a} {word} {b}"])
     result = {"+": a + b, "-": a - b, "*": a * b}[sign]
-    request = random_numbers.choice(SUM_REQUESTS).format(spoken.format(a, b))
+    request = random_numbers.choice(SUM_REQUESTS).format(spoken)
     return request, f"{a}{sign}{b} = {result}\n#### {result}"
 
 
@@ -235,7 +237,9 @@ class Corpus:
         return self.random.choice(self.questions)
 
     def next_talk_chat(self):
-        return self.random.choice(self.talk)
+        request, reply = self.random.choice(self.talk)
+        # Visitors write "hello" as often as "Hello!".
+        return (request.lower().rstrip(".!?") if self.random.random() < 0.3 else request), reply
 
 
 def held_out(data, tokenizer):
@@ -247,12 +251,13 @@ def held_out(data, tokenizer):
     generator = torch.Generator().manual_seed(1)
     stream = [i for story in read_stories(data / "stories_val.txt") for i in [*tokenizer.encode(story), EOS_ID]]
     windows = torch.tensor([stream[start : start + 128] for start in range(0, 48 * 128, 128)]).repeat(4, 1)
-    batches = {"stories": Batch(windows, torch.ones_like(windows, dtype=torch.bool),
-                                draw_noise_levels(len(windows), True, generator), supervised=False)}
+    everywhere = torch.ones_like(windows, dtype=torch.bool)
+    noise = draw_noise_levels(len(windows), True, generator)
+    batches = {"stories": Batch(windows, everywhere, noise, supervised=False)}
     rows = []
     for problem in read_jsonl(data / "arith_test.jsonl")[:96]:
-        rows.append((tokenizer.encode(chat_prompt(problem["question"])),
-                     tokenizer.encode(short_answer(problem)) + [EOT_ID]))
+        prompt, answer = tokenizer.encode(chat_prompt(problem["question"])), tokenizer.encode(short_answer(problem))
+        rows.append((prompt, answer + [EOT_ID]))
     length = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids = torch.full((len(rows), length), EOS_ID)
     maskable = torch.zeros(len(rows), length, dtype=torch.bool)

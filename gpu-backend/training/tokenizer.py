@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 
-# LLaDA's names (inclusionAI and ML-GSAI checkpoints); ids are the positions in this list.
+# LLaDA's names; ids are the positions in this list.
 SPECIAL_TOKENS = [
     "<|startoftext|>",
     "<|endoftext|>",
@@ -104,10 +104,8 @@ def write_tokenizer(directory, characters, merges, max_length):
         if left + right not in known:
             known.add(left + right)
             vocabulary.append(left + right)
-    special = [
-        {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-        for i, token in enumerate(SPECIAL_TOKENS)
-    ]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    special = [{"id": i, "content": token, **flags} for i, token in enumerate(SPECIAL_TOKENS)]
     tokenizer = {
         "version": "1.0",
         "truncation": None,
@@ -137,7 +135,7 @@ def write_tokenizer(directory, characters, merges, max_length):
         "pad_token": "<|endoftext|>",
         "mask_token": "<|mdm_mask|>",
         "additional_special_tokens": SPECIAL_TOKENS[3:6],
-        "added_tokens_decoder": {str(entry["id"]): {k: v for k, v in entry.items() if k != "id"} for entry in special},
+        "added_tokens_decoder": {str(i): {"content": token, **flags} for i, token in enumerate(SPECIAL_TOKENS)},
         "add_bos_token": False,
         "add_eos_token": False,
         "clean_up_tokenization_spaces": False,

@@ -72,13 +72,15 @@ here = Path(__file__).resolve().parent
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--data", type=Path, required=True, help="corpus folder (its files are listed in README.md)")
 arguments.add_argument("--minutes", type=float, default=95, help="wall time to train for")
-arguments.add_argument("--run", type=Path, default=Path(tempfile.gettempdir()) / "unmask-training", help="checkpoint folder, outside the repository")
-arguments.add_argument("--out", type=Path, default=here.parent / "model" / "default", help="where the model is exported to")
+default_run, default_out = Path(tempfile.gettempdir()) / "unmask-training", here.parent / "model" / "default"
+arguments.add_argument("--run", type=Path, default=default_run, help="checkpoint folder, outside the repository")
+arguments.add_argument("--out", type=Path, default=default_out, help="where the model is exported to")
 arguments.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
 arguments.add_argument("--seed", type=int, default=1)
 options = arguments.parse_args()
 
-needed = ["stories.txt", "stories_val.txt", "arith_train.jsonl", "arith_test.jsonl", "poem_pairs.json", "couplet_qa_train.jsonl"]
+needed = ["stories.txt", "stories_val.txt", "arith_train.jsonl", "arith_test.jsonl"]
+needed += ["poem_pairs.json", "couplet_qa_train.jsonl"]
 missing = [name for name in needed if not (options.data / name).exists()]
 if missing:
     sys.exit(f"The corpus folder {options.data} lacks: {', '.join(missing)}. See gpu-backend/training/README.md.")
@@ -90,20 +92,22 @@ device = "cuda" if torch.cuda.is_available() else "cpu"
 budget = options.minutes * 60
 
 # ---- tokenizer ------------------------------------------------------------------------------------------------------
-# Learned once per run; on resuming, the export folder's files stand.
+# Learned once per run and kept with the checkpoint; --out is touched by an export only, so its files always match.
 state_path, log_path, talk_path = options.run / "state.pt", options.run / "log.jsonl", here / "talk.jsonl"
 if not state_path.exists():
     english = read_stories(options.data / "stories.txt")
-    english += [problem[key] for problem in read_jsonl(options.data / "arith_train.jsonl") for key in ("question", "answer")]
+    for problem in read_jsonl(options.data / "arith_train.jsonl"):
+        english += [problem["question"], problem["answer"]]
     couplets = read_trained_couplets(options.data) + read_question_couplets(options.data)
     chinese = "".join(map("".join, couplets)) + "".join(COUPLET_QUESTIONS).replace("{}", "")
-    write_tokenizer(options.out, chinese, learn_merges(english, MERGES), MAX_LENGTH)
-tokenizer = Tokenizer(options.out)
+    write_tokenizer(options.run, chinese, learn_merges(english, MERGES), MAX_LENGTH)
+tokenizer = Tokenizer(options.run)
 corpus = Corpus(options.data, tokenizer, talk_path, options.seed)
 measured = held_out(options.data, tokenizer)
 
 # ---- network and optimizers -----------------------------------------------------------------------------------------
-config = make_config(len(tokenizer), LAYERS, WIDTH, HEADS, MLP_WIDTH, MAX_LENGTH, {"eos": EOS_ID, "pad": EOS_ID, "mask": MASK_ID})
+special_ids = {"eos": EOS_ID, "pad": EOS_ID, "mask": MASK_ID}
+config = make_config(len(tokenizer), LAYERS, WIDTH, HEADS, MLP_WIDTH, MAX_LENGTH, special_ids)
 network, average = MaskPredictor(config).to(device), MaskPredictor(config).to(device)
 network.initialize()
 average.load_state_dict(network.state_dict())
@@ -143,7 +147,9 @@ def save():
 
 
 def export():
-    """Writes the averaged weights in the Hugging Face layout, beside the tokenizer, and the log that made them."""
+    """Writes the averaged weights in the Hugging Face layout with their tokenizer, and the log that made them."""
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (options.out / name).write_bytes((options.run / name).read_bytes())
     (options.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     write_safetensors(options.out / "model.safetensors", dict(average.named_parameters()))
     (options.out / "training-log.jsonl").write_text(log_path.read_text())
@@ -182,7 +188,10 @@ def rate(progress):
 
 # ---- the loop -------------------------------------------------------------------------------------------------------
 size = sum(weight.numel() for weight in network.parameters())
-log(event="start", parameters=size, vocabulary=len(tokenizer), device=device, threads=options.threads, seed=options.seed, budget_minutes=options.minutes)
+log(
+    event="start", parameters=size, vocabulary=len(tokenizer), tokens_per_step=sum(TASK_TOKENS.values()),
+    device=device, threads=options.threads, seed=options.seed, budget_minutes=options.minutes,
+)  # fmt: skip
 stop_asked = []
 signal.signal(signal.SIGTERM, lambda *_: stop_asked.append(True))
 last = {"log": spent, "measure": spent, "save": spent, "export": spent - EXPORT_EVERY + FIRST_EXPORT}
@@ -218,7 +227,8 @@ while spent < budget and not stop_asked:
         losses = {task: round(total / recent_steps, 4) for task, total in recent.items()}
         if not all(math.isfinite(loss) for loss in losses.values()):
             sys.exit(f"The loss is no longer finite at step {step}: {losses}")
-        log(event="train", loss=losses, tokens=sum(seen.values()), tokens_per_second=round(recent_tokens / (spent - last["log"])))
+        speed = round(recent_tokens / (spent - last["log"]))
+        log(event="train", loss=losses, tokens=sum(seen.values()), tokens_per_second=speed)
         recent, recent_tokens, recent_steps = {task: 0.0 for task in TASK_TOKENS}, 0, 0
         last["log"] = spent
     if spent - last["measure"] >= MEASURE_EVERY:
