@@ -25,16 +25,25 @@ export class Canvas {
   readonly attended: Uint8Array | null;
   /** Columns before the generation region, padding included. */
   readonly promptLength: number;
+  readonly #holeColumns: Int32Array | null;
 
   /**
    * @param tokenIds `[length]`, owned by the canvas from now on.
    * @param promptLength Columns before the generation region, 0 to `tokenIds.length`.
    * @param attended `[length]` or null.
+   * @param holeColumns The columns of the generation region to fill, ascending, where it also holds
+   *   tokens that are given; null where every column after the prompt is to be filled.
    */
-  constructor(tokenIds: Int32Array, promptLength: number, attended: Uint8Array | null) {
+  constructor(
+    tokenIds: Int32Array,
+    promptLength: number,
+    attended: Uint8Array | null,
+    holeColumns: Int32Array | null = null,
+  ) {
     this.tokenIds = tokenIds;
     this.promptLength = promptLength;
     this.attended = attended;
+    this.#holeColumns = holeColumns;
   }
 
   /**
@@ -64,9 +73,14 @@ export class Canvas {
     return this.tokenIds.length;
   }
 
-  /** Columns of the generation region. */
+  /** Columns of the generation region that are to be filled. */
   get generationLength(): number {
-    return this.tokenIds.length - this.promptLength;
+    return this.#holeColumns?.length ?? this.tokenIds.length - this.promptLength;
+  }
+
+  /** The canvas column of the `offset`-th column to fill, from 0 below `generationLength`. */
+  generationColumn(offset: number): number {
+    return this.#holeColumns?.[offset] ?? this.promptLength + offset;
   }
 
   /** The first column that is no padding: the row's position 0. */

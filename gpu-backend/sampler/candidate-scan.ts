@@ -8,6 +8,7 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import { argmax, gumbelMax } from "./candidate.ts";
 import { softmaxEntropy, softmaxProbability } from "./confidence.ts";
+import { type ConstraintDraft, excludeForbidden } from "./constraint.ts";
 import { deferredTokenIds, excludeEndOfText } from "./end-of-text.ts";
 import type { RandomSource } from "./random-source.ts";
 import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
@@ -27,6 +28,8 @@ export interface CandidateSet {
 /** Scans the columns of one step; the logits are its own until the step is over. */
 export class CandidateScan {
   readonly candidates: CandidateSet;
+  /** What the step writes under a constraint; null without one. */
+  readonly draft: ConstraintDraft | null;
   readonly #logits: Float32Array;
   readonly #logitCount: number;
   readonly #settings: SamplingSettings;
@@ -41,6 +44,7 @@ export class CandidateScan {
    *   {@link replaceMask} takes an entry out.
    * @param columns Masked columns, ascending.
    * @param step Step over the whole run, from 0: it names the random draws.
+   * @param draft Says which ids a column may take; null where every column may take any.
    * @throws {ApiError} `session_failed` if a column has no finite logit.
    */
   constructor(
@@ -50,7 +54,9 @@ export class CandidateScan {
     settings: SamplingSettings,
     random: RandomSource,
     step: number,
+    draft: ConstraintDraft | null = null,
   ) {
+    this.draft = draft;
     this.#logits = logits;
     this.#logitCount = logitCount;
     this.#settings = settings;
@@ -72,18 +78,26 @@ export class CandidateScan {
     this.#scan(index);
   }
 
+  /** Scans one candidate again among the ids that the draft allows by now. */
+  rescan(index: number): void {
+    this.#scan(index);
+  }
+
   #scan(index: number): void {
     const logits = this.#logits;
     const start = index * this.#logitCount;
     const end = start + this.#logitCount;
-    excludeEndOfText(logits, start, this.#settings);
+    const allowed = this.draft?.allowedIds(this.candidates.positions[index] as number) ?? null;
+    if (allowed === null) excludeEndOfText(logits, start, this.#settings);
+    else excludeForbidden(logits, start, allowed);
     const likeliest = argmax(logits, start, end);
     if (!Number.isFinite(logits[start + likeliest])) throw brokenNetwork();
     const tokenId = this.#chooseToken(index, start, end, likeliest);
-    const kept = this.#deferred.map((id) => logits[start + id] as number);
-    for (const id of this.#deferred) logits[start + id] = Number.NEGATIVE_INFINITY;
+    const deferred = allowed === null ? this.#deferred : [];
+    const kept = deferred.map((id) => logits[start + id] as number);
+    for (const id of deferred) logits[start + id] = Number.NEGATIVE_INFINITY;
     this.#measure(index, start, end, tokenId, likeliest);
-    for (const [i, id] of this.#deferred.entries()) logits[start + id] = kept[i] as number;
+    for (const [i, id] of deferred.entries()) logits[start + id] = kept[i] as number;
   }
 
   #chooseToken(index: number, start: number, end: number, likeliest: number): number {

@@ -7,6 +7,7 @@
  */
 
 import type { CandidateScan, CandidateSet } from "./candidate-scan.ts";
+import { admitCandidates } from "./constraint.ts";
 import type { SamplingSettings } from "./sampling-settings.ts";
 import { selectCandidates } from "./selection.ts";
 
@@ -40,6 +41,7 @@ export function denoiseStep(
     chosen = selectCandidates(candidates, duty.quota, settings.decoding);
   }
   if (duty.fillsFrom !== null) chosen = fill(scan, chosen, duty.fillsFrom, isMask);
+  if (scan.draft !== null) chosen = admitCandidates(scan, scan.draft, chosen, duty.fillsFrom);
   const selected = Int32Array.from(chosen, (index) => candidates.positions[index] as number);
   return { ...candidates, selected };
 }

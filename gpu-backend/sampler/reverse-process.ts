@@ -9,6 +9,7 @@
 import type { Canvas } from "../canvas/canvas.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
 import { CandidateScan, type CandidateSet } from "./candidate-scan.ts";
+import { type CandidateConstraint, ConstraintDraft } from "./constraint.ts";
 import type { Decoding } from "./decoding.ts";
 import { denoiseStep, type StepDuty } from "./denoise-step.ts";
 import { guideLogits, unconditionalTokenIds } from "./guidance.ts";
@@ -41,6 +42,7 @@ export class ReverseProcess {
   readonly canvas: Canvas;
   readonly settings: SamplingSettings;
   readonly #random: RandomSource;
+  readonly #constraint: CandidateConstraint | null;
   /** `[length]`: 1 where the column held a token at the start, so that guidance hides it. */
   readonly #isGiven: Uint8Array;
   #block = 0;
@@ -53,11 +55,19 @@ export class ReverseProcess {
   /**
    * @param canvas Owned by this process until it is finished.
    * @param random Drawn from only where temperature > 0 or remasking is random.
+   * @param constraint What masked columns may hold, met by `canvas`; null where anything. Under one,
+   *   every block ends filled.
    */
-  constructor(canvas: Canvas, settings: SamplingSettings, random: RandomSource) {
+  constructor(
+    canvas: Canvas,
+    settings: SamplingSettings,
+    random: RandomSource,
+    constraint: CandidateConstraint | null = null,
+  ) {
     this.canvas = canvas;
     this.settings = settings;
     this.#random = random;
+    this.#constraint = constraint;
     this.#isGiven = Uint8Array.from(canvas.tokenIds, (id) => (id === settings.maskTokenId ? 0 : 1));
     this.#enterBlock(0);
   }
@@ -117,7 +127,16 @@ export class ReverseProcess {
     const { settings } = this;
     const columns = this.#candidateColumns();
     const guided = guideLogits(logits, columns.length * logitCount, settings.guidanceScale);
-    const scan = new CandidateScan(guided, logitCount, columns, settings, this.#random, this.#step);
+    const draft = this.#constraint && new ConstraintDraft(this.#constraint, this.canvas.tokenIds);
+    const scan = new CandidateScan(
+      guided,
+      logitCount,
+      columns,
+      settings,
+      this.#random,
+      this.#step,
+      draft,
+    );
     const duty = this.#duty(columns.length);
     const result = denoiseStep(scan, settings, duty);
     const committed = this.#write(result.selected, result);
@@ -142,11 +161,11 @@ export class ReverseProcess {
   }
 
   #blockStart(): number {
-    return this.canvas.promptLength + this.#block * this.settings.blockLength;
+    return this.canvas.generationColumn(this.#block * this.settings.blockLength);
   }
 
   #blockEnd(): number {
-    return this.#blockStart() + this.settings.blockLength;
+    return this.canvas.generationColumn((this.#block + 1) * this.settings.blockLength - 1) + 1;
   }
 
   #maskedInBlock(): number {
@@ -160,9 +179,12 @@ export class ReverseProcess {
 
   #duty(candidateCount: number): StepDuty {
     const quota = this.#quotas[this.#blockStep] ?? 0;
-    if (isPacedBySteps(this.settings)) return { quota, mustProgress: false, fillsFrom: null };
-    const isFilled = this.#maskedInBlock() === 0;
     const isLast = this.#blockStep + 1 >= this.#blockSteps();
+    if (isPacedBySteps(this.settings)) {
+      const mustFill = isLast && this.#constraint !== null;
+      return { quota, mustProgress: false, fillsFrom: mustFill ? this.#blockStart() : null };
+    }
+    const isFilled = this.#maskedInBlock() === 0;
     const leastQuota = isFilled ? 0 : 1;
     return {
       quota: this.#quotas.length > 0 ? Math.max(leastQuota, quota) : candidateCount,
