@@ -9,12 +9,14 @@ import { parseArgs } from "node:util";
 import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
 import type { Command, Flags } from "./commands/command.ts";
 import { drawCommand } from "./commands/draw.ts";
+import { infillCommand } from "./commands/infill.ts";
 import { logitsCommand } from "./commands/logits.ts";
 import { sampleCommand } from "./commands/sample.ts";
 import { scoreCommand } from "./commands/score.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   draw: drawCommand,
+  infill: infillCommand,
   logits: logitsCommand,
   sample: sampleCommand,
   score: scoreCommand,

@@ -23,7 +23,7 @@ const uniform = z.number().min(0).max(1);
 const algorithmSchema = z.enum(["llada", "fastdllm_threshold"]);
 
 /** `generate()`'s arguments with its defaults; `eos_id` and `eot_id` stand for its constants. */
-const sampleParametersSchema = z.strictObject({
+export const sampleParametersSchema = z.strictObject({
   algorithm: algorithmSchema.default("llada"),
   steps: z.int().min(1).max(MAX_STEPS).default(128),
   gen_length: z.int().min(1).max(MAX_GENERATION_LENGTH).default(128),

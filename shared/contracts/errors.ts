@@ -15,6 +15,8 @@ export interface ErrorRule {
     | "invalid_request_error"
     | "authentication_error"
     | "permission_error"
+    | "billing_error"
+    | "idempotency_error"
     | "rate_limit_error"
     | "server_error";
   /** True when the same request may succeed later, unchanged. */
@@ -23,6 +25,9 @@ export interface ErrorRule {
 
 const badRequest = { status: 400, type: "invalid_request_error", isRetryable: false } as const;
 const unauthenticated = { status: 401, type: "authentication_error", isRetryable: false } as const;
+const forbidden = { status: 403, type: "permission_error", isRetryable: false } as const;
+const unpaid = { status: 402, type: "billing_error", isRetryable: false } as const;
+const tooMany = { status: 429, type: "rate_limit_error", isRetryable: true } as const;
 const serverFault = { status: 500, type: "server_error", isRetryable: true } as const;
 
 /** Statements of fact, stable over releases. */
@@ -38,6 +43,10 @@ export const ERROR_RULES = {
   max_tokens_exceeded: badRequest,
   block_length_not_a_divisor: badRequest,
   more_blocks_than_steps: badRequest,
+  no_hole: badRequest,
+  hole_length_invalid: badRequest,
+  schema_not_supported: badRequest,
+  schema_not_satisfiable: badRequest,
   model_not_found: { ...badRequest, status: 404 },
   not_found: { ...badRequest, status: 404 },
   method_not_allowed: { ...badRequest, status: 405 },
@@ -48,9 +57,20 @@ export const ERROR_RULES = {
   missing_api_key: unauthenticated,
   invalid_api_key: unauthenticated,
   invalid_grant: unauthenticated,
-  scope_not_allowed: { status: 403, type: "permission_error", isRetryable: false },
+  scope_not_allowed: forbidden,
+  model_not_allowed: forbidden,
+  tier_not_allowed: forbidden,
+  // Money: waiting helps where requests in flight hold it, and nowhere else.
+  insufficient_balance: unpaid,
+  spending_limit_reached: unpaid,
+  balance_held: { ...unpaid, isRetryable: true },
+  // What a plan allows: in one request, and in a minute.
+  plan_limit_exceeded: forbidden,
+  request_rate_exceeded: tooMany,
+  step_rate_exceeded: tooMany,
+  concurrency_exceeded: tooMany,
   // The pool.
-  overloaded: { status: 429, type: "rate_limit_error", isRetryable: true },
+  overloaded: tooMany,
   no_ready_node: { status: 503, type: "server_error", isRetryable: true },
   node_failed: { status: 502, type: "server_error", isRetryable: true },
   deadline_exceeded: { status: 504, type: "server_error", isRetryable: true },
@@ -72,6 +92,9 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERROR_RULES, value);
 }
 
+/** Figures by name, `snake_case`: `limit_source`, `required`, … */
+export type ErrorMetadata = Readonly<Record<string, string | number>>;
+
 /** A failure with a stable code; the only error whose message reaches a client. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
@@ -79,18 +102,26 @@ export class ApiError extends Error {
   readonly param: string | null;
   /** Seconds after which a retry is worth trying, for `Retry-After`; at most 60. */
   readonly retryAfterSeconds: number | null;
+  /** Figures behind the refusal, told to the client. */
+  readonly metadata: ErrorMetadata;
 
   /** @param message One sentence for the client: no prompt, no token, no key, no path of a server. */
   constructor(
     code: ErrorCode,
     message: string,
-    options: { param?: string | null; retryAfterSeconds?: number; cause?: unknown } = {},
+    options: {
+      param?: string | null;
+      retryAfterSeconds?: number;
+      metadata?: ErrorMetadata;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "ApiError";
     this.code = code;
     this.param = options.param ?? null;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+    this.metadata = options.metadata ?? {};
   }
 
   /** HTTP status of the code. */

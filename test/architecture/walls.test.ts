@@ -33,6 +33,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   edge: ["shared", "hono", "cloudflare:workers", "zod", "edge"],
   "gpu-backend/canvas": ["shared/contracts/errors.ts"],
   "gpu-backend/sampler": ["gpu-backend/canvas", "shared/contracts/errors.ts"],
+  "gpu-backend/infilling": [
+    "gpu-backend/canvas",
+    "gpu-backend/sampler",
+    "shared/contracts/errors.ts",
+  ],
   "gpu-backend/likelihood": [
     "gpu-backend/canvas",
     "gpu-backend/sampler",
