@@ -8,6 +8,7 @@
 
 import { z } from "zod";
 import { ApiError } from "#shared/contracts/errors.ts";
+import { QUANTIZATIONS, type Quantization } from "./quantization.ts";
 
 /** Shape and special ids of a network, checked for consistency. */
 export interface CheckpointConfig {
@@ -34,7 +35,12 @@ export interface CheckpointConfig {
   readonly maskTokenId: number;
   readonly eosTokenId: number;
   readonly padTokenId: number;
+  /** Form of the linear weights; null as published. */
+  readonly quantization: Quantization | null;
 }
+
+/** The one key of ours, in checkpoints that `unmask import --quantize` wrote. */
+export const QUANTIZATION_KEY = "unmask_quantization";
 
 /** Far above any network; keeps a corrupt count from filling the memory. */
 const MAX_COUNT = 2 ** 24;
@@ -65,6 +71,7 @@ const configSchema = z.strictObject({
   mask_token_id: tokenId,
   eos_token_id: tokenId,
   pad_token_id: tokenId.nullish(),
+  [QUANTIZATION_KEY]: z.enum(QUANTIZATIONS).nullish(),
 
   // The one value that the graph implements.
   model_type: z.literal("llada").optional(),
@@ -135,6 +142,7 @@ export function parseCheckpointConfig(json: unknown): CheckpointConfig {
     maskTokenId: keys.mask_token_id,
     eosTokenId: keys.eos_token_id,
     padTokenId: keys.pad_token_id ?? keys.eos_token_id,
+    quantization: keys[QUANTIZATION_KEY] ?? null,
   };
   if (keys.multi_query_attention === false) {
     demand(

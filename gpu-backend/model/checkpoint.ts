@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { type CheckpointConfig, parseCheckpointConfig } from "./checkpoint-config.ts";
-import { checkNetworkTensors } from "./network-tensors.ts";
+import { checkNetworkTensors, listNetworkTensors } from "./network-tensors.ts";
 import { readTensorTable, type TensorTable } from "./tensor-table.ts";
 
 /** A checkpoint whose config and tensors fit the network; weights are still on disk. */
@@ -12,7 +12,7 @@ export interface Checkpoint {
   readonly directory: string;
   readonly config: CheckpointConfig;
   readonly table: TensorTable;
-  /** Weights, tied ones once. */
+  /** Weights of the published network, tied ones once. */
   readonly parameterCount: number;
   /** Latest modification of a shard, epoch milliseconds. */
   readonly modifiedAt: number;
@@ -33,7 +33,7 @@ export async function readCheckpoint(directory: string): Promise<Checkpoint> {
     directory,
     config,
     table,
-    parameterCount: countParameters(table),
+    parameterCount: countParameters(config),
     modifiedAt: Math.max(...stats.map((file) => Math.floor(file.mtimeMs))),
   };
 }
@@ -70,9 +70,9 @@ async function readConfigJson(directory: string): Promise<unknown> {
   }
 }
 
-function countParameters(table: TensorTable): number {
+function countParameters(config: CheckpointConfig): number {
   let total = 0;
-  for (const { shape } of table.tensors.values()) {
+  for (const shape of listNetworkTensors(config).values()) {
     total += shape.reduce((product, side) => product * side, 1);
   }
   return total;

@@ -36,15 +36,20 @@ const WEIGHT_TYPES: Readonly<Record<TensorType, number>> = {
   F32: DataType.FLOAT,
   BF16: DataType.BFLOAT16,
   F16: DataType.FLOAT16,
+  I8: DataType.INT8,
+  U8: DataType.UINT8,
 };
 
-/** Collects the nodes of one graph; every method returns the name of the value it made. */
+/**
+ * Collects the nodes of one graph; every method returns the name of the value it made. Constants and
+ * weights are added once per name: the first counts.
+ */
 export class GraphBuilder {
   readonly #nodes: onnxProto.onnx.INodeProto[] = [];
   readonly #initializers: onnxProto.onnx.ITensorProto[] = [];
   readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
   readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
-  readonly #weights = new Map<string, Value>();
+  readonly #initializerNames = new Set<string>();
 
   /** Declares an input; a string in `shape` is a size known only at run time. */
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
@@ -89,23 +94,24 @@ export class GraphBuilder {
     return this.#constant(name, DataType.INT64, [values.length], rawData);
   }
 
-  /** Refers to a tensor of the checkpoint where it lies, in its own element type; once per name. */
+  /** Adds an unsigned byte as a constant. */
+  byte(name: string, value: number): Value {
+    return this.#constant(name, DataType.UINT8, [], Uint8Array.of(value));
+  }
+
+  /** Refers to a tensor of the checkpoint where it lies, in its own element type. */
   weight(name: string, tensor: TensorLocation): Value {
-    if (!this.#weights.has(name)) {
-      this.#weights.set(name, name);
-      this.#initializers.push({
-        name,
-        dims: [...tensor.shape],
-        dataType: WEIGHT_TYPES[tensor.type],
-        dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
-        externalData: [
-          { key: "location", value: tensor.location },
-          { key: "offset", value: String(tensor.byteOffset) },
-          { key: "length", value: String(tensor.byteLength) },
-        ],
-      });
-    }
-    return name;
+    return this.#initializer({
+      name,
+      dims: [...tensor.shape],
+      dataType: WEIGHT_TYPES[tensor.type],
+      dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+      externalData: [
+        { key: "location", value: tensor.location },
+        { key: "offset", value: String(tensor.byteOffset) },
+        { key: "length", value: String(tensor.byteLength) },
+      ],
+    });
   }
 
   /** Widens a value to float32; the runtime folds this where the value is constant. */
@@ -133,8 +139,15 @@ export class GraphBuilder {
   }
 
   #constant(name: string, dataType: number, shape: readonly number[], rawData: Uint8Array): Value {
-    this.#initializers.push({ name, dims: [...shape], dataType, rawData });
-    return name;
+    return this.#initializer({ name, dims: [...shape], dataType, rawData });
+  }
+
+  #initializer(tensor: onnxProto.onnx.ITensorProto & { name: string }): Value {
+    if (!this.#initializerNames.has(tensor.name)) {
+      this.#initializerNames.add(tensor.name);
+      this.#initializers.push(tensor);
+    }
+    return tensor.name;
   }
 }
 

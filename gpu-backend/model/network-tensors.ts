@@ -2,7 +2,18 @@
 
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { CheckpointConfig } from "./checkpoint-config.ts";
+import { describeQuantizedForm } from "./quantization.ts";
+import type { TensorType } from "./safetensors.ts";
 import type { TensorLocation } from "./tensor-table.ts";
+
+/** What a tensor of the network may lie in the files as. */
+interface StoredForm {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly types: readonly TensorType[];
+}
+
+const FLOAT_TYPES: readonly TensorType[] = ["F32", "BF16", "F16"];
 
 /** Name of the embedding, `[embedding_size, d_model]`. */
 export const EMBEDDING_TENSOR = "model.transformer.wte.weight";
@@ -28,7 +39,7 @@ export function layerTensorName(layerIndex: number, tensor: LayerTensor): string
   return `model.transformer.blocks.${layerIndex}.${tensor}.weight`;
 }
 
-/** Lists every tensor that the network of `config` needs, with its shape; weights are `[out, in]`. */
+/** Lists every tensor of the published network of `config`, with its shape; weights are `[out, in]`. */
 export function listNetworkTensors(
   config: CheckpointConfig,
 ): ReadonlyMap<string, readonly number[]> {
@@ -60,6 +71,36 @@ export function listNetworkTensors(
 }
 
 /**
+ * Tells whether rows are multiplied by the tensor's transpose: the layers' weights and the output head,
+ * which is the embedding where weights are tied.
+ */
+export function isLinearWeight(
+  config: CheckpointConfig,
+  name: string,
+  shape: readonly number[],
+): boolean {
+  return shape.length === 2 && (name !== EMBEDDING_TENSOR || config.hasTiedWeights);
+}
+
+/**
+ * Lists the tensors that stand for one of the published network, as the files hold them: itself, or its
+ * quantised form. A tied embedding is both, since ids are looked up in it as well.
+ */
+function listStoredForms(
+  config: CheckpointConfig,
+  name: string,
+  shape: readonly number[],
+): readonly StoredForm[] {
+  const plain: StoredForm = { name, shape, types: FLOAT_TYPES };
+  if (config.quantization === null || !isLinearWeight(config, name, shape)) {
+    return [plain];
+  }
+  const { levels, scales } = describeQuantizedForm(name, shape, config.quantization);
+  const quantized = [levels, scales].map((tensor) => ({ ...tensor, types: [tensor.type] }));
+  return name === EMBEDDING_TENSOR ? [plain, ...quantized] : quantized;
+}
+
+/**
  * Looks a tensor up.
  *
  * @throws {ApiError} `tensor_missing`; `param` is the name.
@@ -79,22 +120,33 @@ export function findTensor(
  * Checks that a checkpoint has the tensors of its network and no others.
  *
  * @throws {ApiError} `tensor_missing`, `tensor_not_supported` (the graph would ignore it) or
- *   `checkpoint_corrupt` (another shape); `param` is the tensor's name.
+ *   `checkpoint_corrupt` (another shape or element type); `param` is the tensor's name.
  */
 export function checkNetworkTensors(
   config: CheckpointConfig,
   tensors: ReadonlyMap<string, TensorLocation>,
 ): void {
-  const shapes = listNetworkTensors(config);
+  const stored = new Map(
+    [...listNetworkTensors(config)]
+      .flatMap(([name, shape]) => listStoredForms(config, name, shape))
+      .map((tensor) => [tensor.name, tensor]),
+  );
   for (const name of tensors.keys()) {
-    if (!shapes.has(name)) {
+    if (!stored.has(name)) {
       throw new ApiError("tensor_not_supported", `The network has no place for ${name}.`, {
         param: name,
       });
     }
   }
-  for (const [name, shape] of shapes) {
+  for (const [name, { shape, types }] of stored) {
     const tensor = findTensor(tensors, name);
+    if (!types.includes(tensor.type)) {
+      throw new ApiError(
+        "tensor_not_supported",
+        `${name} has elements of type ${tensor.type}; ${types.join(", ")} would do.`,
+        { param: name },
+      );
+    }
     if (tensor.shape.join() !== shape.join()) {
       throw new ApiError(
         "checkpoint_corrupt",

@@ -11,7 +11,10 @@ import { z } from "zod";
 import { ApiError } from "#shared/contracts/errors.ts";
 
 /** Element types that the graph can widen to float32. */
-export type TensorType = "F32" | "BF16" | "F16";
+export type FloatType = "F32" | "BF16" | "F16";
+
+/** Element types that a checkpoint may hold; bytes are levels of quantised weights (quantization.ts). */
+export type TensorType = FloatType | "I8" | "U8";
 
 /** Where a tensor's little-endian, row-major data lies. */
 export interface TensorEntry {
@@ -22,7 +25,14 @@ export interface TensorEntry {
   readonly byteLength: number;
 }
 
-const BYTES_PER_ELEMENT: Readonly<Record<TensorType, number>> = { F32: 4, BF16: 2, F16: 2 };
+/** Size of an element. */
+export const BYTES_PER_ELEMENT: Readonly<Record<TensorType, number>> = {
+  F32: 4,
+  BF16: 2,
+  F16: 2,
+  I8: 1,
+  U8: 1,
+};
 
 /** As the reference reader: more is a corrupt length, not a header. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -42,7 +52,7 @@ type RawEntry = z.output<typeof entrySchema>;
  * @param label Its name in error messages.
  * @returns The tensors by name.
  * @throws {ApiError} `checkpoint_not_found`; `checkpoint_corrupt` if the header is not sane or the
- *   data is cut short; `tensor_not_supported` for an element type other than F32, BF16 and F16.
+ *   data is cut short; `tensor_not_supported` for an element type other than those of {@link TensorType}.
  */
 export async function readSafetensorsHeader(
   path: string,
@@ -124,7 +134,7 @@ function parseEntry(name: string, value: unknown, dataOffset: number, label: str
   if (!isTensorType(dtype)) {
     throw new ApiError(
       "tensor_not_supported",
-      `${label}: ${name} has elements of type ${dtype}; F32, BF16 and F16 are supported.`,
+      `${label}: ${name} has elements of type ${dtype}, which no network here has.`,
       { param: name },
     );
   }

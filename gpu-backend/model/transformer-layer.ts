@@ -10,6 +10,7 @@
 import type { CheckpointConfig } from "./checkpoint-config.ts";
 import { type GraphBuilder, MICROSOFT_DOMAIN, type Value } from "./graph-builder.ts";
 import { findTensor, type LayerTensor, layerTensorName } from "./network-tensors.ts";
+import { multiplyQuantizedWeight } from "./quantized-product.ts";
 import type { TensorLocation } from "./tensor-table.ts";
 
 /** What every layer of a graph shares. */
@@ -98,9 +99,14 @@ export function normalize(context: LayerContext, tensorName: string, rows: Value
   );
 }
 
-/** Multiplies rows `[n, in]` by the transpose of a weight `[out, in]`. */
+/** Multiplies rows `[n, in]` by the transpose of a weight `[out, in]`, in the form that is stored. */
 export function multiplyWeight(context: LayerContext, tensorName: string, rows: Value): Value {
-  return context.builder.node("Gemm", [rows, useWeight(context, tensorName)], { transB: 1 });
+  const { builder, config, tensors } = context;
+  if (config.quantization !== null) {
+    const weight = { name: tensorName, quantization: config.quantization, config, tensors };
+    return multiplyQuantizedWeight(builder, weight, rows);
+  }
+  return builder.node("Gemm", [rows, useWeight(context, tensorName)], { transB: 1 });
 }
 
 function useWeight(context: LayerContext, tensorName: string): Value {

@@ -1,4 +1,7 @@
-/** LLaDA's network in plain float64, to hold the graph to; slow, and short enough to be read. */
+/**
+ * LLaDA's network in plain float64, to hold the graph to; slow, and short enough to be read. Quantised
+ * weights are multiplied as the graph does: int8 rounds activations row by row, int4 does not.
+ */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +15,7 @@ import {
   type LayerTensor,
   layerTensorName,
 } from "../../gpu-backend/model/network-tensors.ts";
+import { quantizedNames } from "../../gpu-backend/model/quantization.ts";
 
 type Vector = readonly number[];
 /** `[out][in]`; a norm is `[1][size]`. */
@@ -25,10 +29,10 @@ export function referenceLogits(checkpoint: Checkpoint, batch: CanvasBatch): num
     const ids = batch.tokenIds.subarray(start, start + batch.length);
     return forwardRow(checkpoint, read, ids, batch.attended.subarray(start, start + batch.length));
   }).flat();
-  const head = read(checkpoint.config.hasTiedWeights ? EMBEDDING_TENSOR : HEAD_TENSOR);
+  const head = checkpoint.config.hasTiedWeights ? EMBEDDING_TENSOR : HEAD_TENSOR;
   const finalNorm = read(FINAL_NORM_TENSOR);
   return [...batch.candidateIndexes].map((index) =>
-    multiply(head, normalize(checkpoint, hidden[index] ?? [], finalNorm)),
+    createMultiplier(checkpoint, read)(head, normalize(checkpoint, hidden[index] ?? [], finalNorm)),
   );
 }
 
@@ -40,22 +44,25 @@ function forwardRow(
 ): Vector[] {
   const { config } = checkpoint;
   const embedding = read(EMBEDDING_TENSOR);
+  const multiplyBy = createMultiplier(checkpoint, read);
   let hidden: Vector[] = [...ids].map((id) => embedding[id] ?? []);
   for (let layer = 0; layer < config.layerCount; layer += 1) {
-    const weight = (tensor: LayerTensor): Matrix => read(layerTensorName(layer, tensor));
-    const normed = hidden.map((x) => normalize(checkpoint, x, weight("attn_norm")));
+    const multiply = (tensor: LayerTensor, x: Vector): Vector =>
+      multiplyBy(layerTensorName(layer, tensor), x);
+    const norm = (tensor: LayerTensor): Matrix => read(layerTensorName(layer, tensor));
+    const normed = hidden.map((x) => normalize(checkpoint, x, norm("attn_norm")));
     const rotated = (tensor: LayerTensor): Vector[] =>
-      normed.map((x, position) => rotate(checkpoint, multiply(weight(tensor), x), position));
-    const values = normed.map((x) => multiply(weight("v_proj"), x));
+      normed.map((x, position) => rotate(checkpoint, multiply(tensor, x), position));
+    const values = normed.map((x) => multiply("v_proj", x));
     const mixed = attend(checkpoint, rotated("q_proj"), rotated("k_proj"), values, attended);
-    hidden = hidden.map((x, i) => add(x, multiply(weight("attn_out"), mixed[i] ?? [])));
+    hidden = hidden.map((x, i) => add(x, multiply("attn_out", mixed[i] ?? [])));
     hidden = hidden.map((x) => {
-      const y = normalize(checkpoint, x, weight("ff_norm"));
-      const up = multiply(weight("up_proj"), y);
-      const gated = multiply(weight("ff_proj"), y).map(
+      const y = normalize(checkpoint, x, norm("ff_norm"));
+      const up = multiply("up_proj", y);
+      const gated = multiply("ff_proj", y).map(
         (gate, i) => (gate / (1 + Math.exp(-gate))) * (up[i] ?? 0),
       );
-      return add(x, multiply(weight("ff_out"), gated));
+      return add(x, multiply("ff_out", gated));
     });
   }
   return hidden;
@@ -111,8 +118,41 @@ function softmax(scores: Vector): Vector {
   return exponentials.map((value) => value / total);
 }
 
-function multiply(matrix: Matrix, x: Vector): Vector[number][] {
-  return matrix.map((row) => dot(row, x));
+/** Multiplies by the linear weight of a name, in the form that the checkpoint stores. */
+function createMultiplier(
+  { config }: Checkpoint,
+  read: (name: string) => Matrix,
+): (name: string, x: Vector) => number[] {
+  return (name, x) => {
+    if (config.quantization === null) return read(name).map((row) => dot(row, x));
+    const names = quantizedNames(name, config.quantization);
+    const [levels, scales] = [read(names.levels), read(names.scales)];
+    return config.quantization === "int8"
+      ? multiplyInt8(levels, scales[0] ?? [], x)
+      : multiplyInt4(levels, scales, x);
+  };
+}
+
+/** @param levels `[in][out]`. */
+function multiplyInt8(levels: Matrix, scales: Vector, x: Vector): number[] {
+  const step = Math.max(...x.map(Math.abs)) / 127;
+  const rounded = x.map((value) => Math.round(value / step));
+  return scales.map((scale, output) => {
+    const column = levels.map((row) => row[output] ?? 0);
+    return dot(rounded, column) * scale * step;
+  });
+}
+
+/** @param bytes `[out * blocks][16]`, @param scales `[out][blocks]`. */
+function multiplyInt4(bytes: Matrix, scales: Matrix, x: Vector): number[] {
+  return scales.map((blocks, output) => {
+    const weights = blocks.flatMap((scale, block) =>
+      (bytes[output * blocks.length + block] ?? []).flatMap((byte) =>
+        [byte & 15, byte >> 4].map((level) => (level - 8) * scale),
+      ),
+    );
+    return dot(x, weights);
+  });
 }
 
 function dot(a: Vector, b: Vector): number {
@@ -139,7 +179,8 @@ function createReader({ table }: Checkpoint): (name: string) => Matrix {
     const data = new DataView(file.buffer, file.byteOffset + byteOffset, byteLength);
     const rowSize = shape.at(-1) ?? 1;
     const decode = DECODERS[type];
-    const matrix = Array.from({ length: shape.length === 1 ? 1 : (shape[0] ?? 1) }, (_, row) =>
+    const rowCount = shape.slice(0, -1).reduce((product, side) => product * side, 1);
+    const matrix = Array.from({ length: rowCount }, (_, row) =>
       Array.from({ length: rowSize }, (__, column) => decode(data, row * rowSize + column)),
     );
     matrices.set(name, matrix);
@@ -148,6 +189,8 @@ function createReader({ table }: Checkpoint): (name: string) => Matrix {
 }
 
 const DECODERS = {
+  I8: (data: DataView, i: number) => data.getInt8(i),
+  U8: (data: DataView, i: number) => data.getUint8(i),
   F32: (data: DataView, i: number) => data.getFloat32(i * 4, true),
   BF16: (data: DataView, i: number) => fromBits(data.getUint16(i * 2, true) << 16),
   F16: (data: DataView, i: number) => {

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseCheckpointConfig } from "../../gpu-backend/model/checkpoint-config.ts";
 import { listNetworkTensors } from "../../gpu-backend/model/network-tensors.ts";
-import type { TensorType } from "../../gpu-backend/model/safetensors.ts";
+import type { FloatType } from "../../gpu-backend/model/safetensors.ts";
 
 /** A tensor to write; `data` is little-endian, row-major. */
 export interface WrittenTensor {
@@ -41,7 +41,7 @@ export const TINY_CONFIG = {
 export interface CheckpointOptions {
   /** Keys of `config.json` that differ from {@link TINY_CONFIG}; `undefined` leaves a key out. */
   readonly config?: Readonly<Record<string, unknown>>;
-  readonly type?: TensorType;
+  readonly type?: FloatType;
   readonly shardCount?: number;
   readonly seed?: number;
 }
@@ -91,7 +91,7 @@ export function writeSafetensors(
 }
 
 /** Random tensors for the network of a config: weights about 0, norms about 1. */
-export function randomTensors(config: unknown, type: TensorType, seed: number): WrittenTensor[] {
+export function randomTensors(config: unknown, type: FloatType, seed: number): WrittenTensor[] {
   const random = createRandom(seed);
   return [...listNetworkTensors(parseCheckpointConfig(config))].map(([name, shape]) => {
     const count = shape.reduce((product, side) => product * side, 1);
@@ -114,7 +114,7 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-function encodeValues(values: Float32Array, type: TensorType): Uint8Array {
+function encodeValues(values: Float32Array, type: FloatType): Uint8Array {
   const bits = new Uint32Array(values.buffer);
   if (type === "F32") {
     return new Uint8Array(values.buffer);

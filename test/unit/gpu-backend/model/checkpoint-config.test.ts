@@ -29,6 +29,7 @@ describe("parseCheckpointConfig", () => {
       maskTokenId: 130,
       eosTokenId: 128,
       padTokenId: 128,
+      quantization: null,
     });
   });
 

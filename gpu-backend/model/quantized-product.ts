@@ -1,0 +1,92 @@
+/**
+ * Products with quantised weights as ONNX nodes.
+ *
+ * Owns: how rows of activations are rounded, and which operator multiplies.
+ * Does not own: how weights are rounded and stored (quantize-weight.ts, quantization.ts).
+ *
+ * A row's result is a function of that row alone, bit for bit, whatever other rows are multiplied with it:
+ * int8 rounds each row by its own largest magnitude and adds integers, exactly; int4 computes in float32.
+ */
+
+import type { CheckpointConfig } from "./checkpoint-config.ts";
+import { type GraphBuilder, MICROSOFT_DOMAIN, type Value } from "./graph-builder.ts";
+import { findTensor, listNetworkTensors } from "./network-tensors.ts";
+import { INT4_BLOCK_SIZE, type Quantization, quantizedNames } from "./quantization.ts";
+import type { TensorLocation } from "./tensor-table.ts";
+
+/** Largest magnitude of a rounded activation; stored as unsigned bytes around {@link ZERO_LEVEL}. */
+const LARGEST_LEVEL = 127;
+const ZERO_LEVEL = 128;
+
+/** Keeps the scale of a row of zeros above zero. */
+const SMALLEST_PEAK = 1e-30;
+
+/** A weight in its quantised form. */
+export interface QuantizedWeight {
+  readonly quantization: Quantization;
+  /** The weight's name in the published checkpoint. */
+  readonly name: string;
+  readonly config: CheckpointConfig;
+  readonly tensors: ReadonlyMap<string, TensorLocation>;
+}
+
+/**
+ * Multiplies rows `[n, inputs]` by the transpose of a quantised weight.
+ *
+ * @returns `[n, outputs]` float32.
+ */
+export function multiplyQuantizedWeight(
+  builder: GraphBuilder,
+  weight: QuantizedWeight,
+  rows: Value,
+): Value {
+  const names = quantizedNames(weight.name, weight.quantization);
+  const use = (name: string): Value => builder.weight(name, findTensor(weight.tensors, name));
+  const levels = use(names.levels);
+  const scales = use(names.scales);
+  if (weight.quantization === "int8") return multiplyInt8(builder, rows, levels, scales);
+  const shape = listNetworkTensors(weight.config).get(weight.name) ?? [];
+  return multiplyInt4(builder, rows, levels, scales, shape);
+}
+
+/** The runtime merges the rounding of rows that several weights multiply. */
+function multiplyInt8(builder: GraphBuilder, rows: Value, levels: Value, scales: Value): Value {
+  const float = (name: string, value: number): Value =>
+    builder.floats(name, [], new Float32Array([value]));
+  const zeroLevel = builder.byte("zero_level", ZERO_LEVEL);
+  const magnitudes = builder.node("Abs", [rows]);
+  const lastAxis = builder.integers("last_axis", [-1]);
+  const peaks = builder.node("Max", [
+    builder.node("ReduceMax", [magnitudes, lastAxis], { keepdims: 1 }),
+    float("smallest_peak", SMALLEST_PEAK),
+  ]);
+  const largest = float("largest_level", LARGEST_LEVEL);
+  const factors = builder.node("Div", [largest, peaks]);
+  const rounded = builder.node("QuantizeLinear", [
+    builder.node("Mul", [rows, factors]),
+    float("one_level", 1),
+    zeroLevel,
+  ]);
+  const sums = builder.node(
+    "MatMulIntegerToFloat",
+    [rounded, levels, float("one_level", 1), scales, zeroLevel],
+    {},
+    MICROSOFT_DOMAIN,
+  );
+  return builder.node("Mul", [sums, builder.node("Div", [peaks, largest])]);
+}
+
+function multiplyInt4(
+  builder: GraphBuilder,
+  rows: Value,
+  levels: Value,
+  scales: Value,
+  [outputs = 0, inputs = 0]: readonly number[],
+): Value {
+  return builder.node(
+    "MatMulNBits",
+    [rows, levels, scales],
+    { N: outputs, K: inputs, bits: 4, block_size: INT4_BLOCK_SIZE },
+    MICROSOFT_DOMAIN,
+  );
+}
