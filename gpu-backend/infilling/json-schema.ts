@@ -1,12 +1,22 @@
 /**
  * The part of JSON Schema that a skeleton can be made of.
  *
- * Owns: which keywords are understood, and the refusal of what is not or cannot be met.
- * Does not own: the skeleton (json-skeleton.ts).
+ * Owns: which types and keywords are understood, and the refusal of what is not or cannot be met.
+ * Does not own: limits on strings, numbers and arrays (json-limits.ts), the skeleton (json-skeleton.ts).
  */
 
-import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
-import type { NumberBound, NumberRange } from "./number-language.ts";
+import {
+  isAbove,
+  isBelow,
+  MAX_STRING_LENGTH,
+  NUMBER_KEYWORDS,
+  readCount,
+  readRange,
+  readStringLimits,
+  STRING_KEYWORDS,
+} from "./json-limits.ts";
+import { refuse, type Schema, unsatisfiable } from "./json-schema-error.ts";
+import type { NumberRange } from "./number-language.ts";
 
 /** A value that is one token sequence, not a structure. */
 export type JsonScalar = string | number | boolean | null;
@@ -20,20 +30,13 @@ export type JsonShape =
   /** At least one value, all different. */
   | { readonly kind: "options"; readonly values: readonly JsonScalar[] };
 
-type Schema = Readonly<Record<string, unknown>>;
-
 /** Deepest nesting. */
 const MAX_DEPTH = 32;
 /** Most values of a schema. */
 const MAX_VALUES = 512;
 
-/** Longest string that is asked for or offered, characters. */
-const MAX_STRING_LENGTH = 1_024;
-
 /** Say nothing about which values are valid. */
 const ANNOTATIONS = ["$schema", "title", "description", "default", "examples", "$comment"];
-const STRING_KEYWORDS = ["minLength", "maxLength"];
-const NUMBER_KEYWORDS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
 const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
   object: ["properties", "required", "additionalProperties"],
   array: ["items", "minItems", "maxItems"],
@@ -154,75 +157,6 @@ function readString(schema: Schema, path: string): JsonShape {
   return { kind: "string", minLength, maxLength: capped };
 }
 
-function readStringLimits(
-  schema: Schema,
-  path: string,
-): { readonly minLength: number; readonly maxLength: number | null } {
-  const minLength = readCount(schema, "minLength", path) ?? 0;
-  const maxLength = readCount(schema, "maxLength", path);
-  if (maxLength !== null && minLength > maxLength) {
-    throw unsatisfiable(`${path}.minLength`, "is above maxLength");
-  }
-  if (minLength > MAX_STRING_LENGTH) {
-    throw refuse(`${path}.minLength`, `is above ${MAX_STRING_LENGTH}`);
-  }
-  return { minLength, maxLength };
-}
-
-function readRange(schema: Schema, isInteger: boolean, path: string): NumberRange {
-  const low = tighter(
-    readBound(schema, "minimum", false, path),
-    readBound(schema, "exclusiveMinimum", true, path),
-    (a, b) => a > b,
-  );
-  const high = tighter(
-    readBound(schema, "maximum", false, path),
-    readBound(schema, "exclusiveMaximum", true, path),
-    (a, b) => a < b,
-  );
-  if (low !== null && high !== null && isEmpty(low, high, isInteger)) {
-    throw unsatisfiable(`${path}.${low.keyword}`, `leaves no number below ${high.keyword}`);
-  }
-  return { isInteger, low, high };
-}
-
-interface NamedBound extends NumberBound {
-  readonly keyword: string;
-}
-
-function readBound(
-  schema: Schema,
-  keyword: string,
-  isExclusive: boolean,
-  path: string,
-): NamedBound | null {
-  const value = schema[keyword];
-  if (value === undefined) return null;
-  if (typeof value !== "number") throw refuse(`${path}.${keyword}`, "must be a number");
-  return { value, isExclusive, keyword };
-}
-
-/** The bound that leaves less; of equal ones the exclusive one. */
-function tighter(
-  inclusive: NamedBound | null,
-  exclusive: NamedBound | null,
-  isTighter: (a: number, b: number) => boolean,
-): NamedBound | null {
-  if (inclusive === null || exclusive === null) return inclusive ?? exclusive;
-  return isTighter(inclusive.value, exclusive.value) ? inclusive : exclusive;
-}
-
-function isEmpty(low: NumberBound, high: NumberBound, isInteger: boolean): boolean {
-  if (!isInteger) {
-    return (
-      low.value > high.value || (low.value === high.value && (low.isExclusive || high.isExclusive))
-    );
-  }
-  const least = low.isExclusive ? Math.floor(low.value) + 1 : Math.ceil(low.value);
-  const most = high.isExclusive ? Math.ceil(high.value) - 1 : Math.floor(high.value);
-  return least > most;
-}
-
 function readOptions(schema: Schema, type: string | null, path: string): JsonShape {
   const listed = Object.hasOwn(schema, "enum") ? schema["enum"] : [schema["const"]];
   if (!Array.isArray(listed)) throw refuse(`${path}.enum`, "must be a list");
@@ -255,26 +189,13 @@ function meets(value: JsonScalar, schema: Schema, type: string | null, path: str
       if (typeof value !== "number" || (type === "integer" && !Number.isInteger(value))) {
         return false;
       }
-      return isAbove(value, low) && isAbove(-value, high && { ...high, value: -high.value });
+      return isAbove(value, low) && isBelow(value, high);
     }
     case "null":
       return value === null;
     default:
       return typeof value === type;
   }
-}
-
-function isAbove(value: number, low: NumberBound | null): boolean {
-  return low === null || value > low.value || (value === low.value && !low.isExclusive);
-}
-
-function readCount(schema: Schema, keyword: string, path: string): number | null {
-  const value = schema[keyword];
-  if (value === undefined) return null;
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-    throw refuse(`${path}.${keyword}`, "must be a whole number of at least 0");
-  }
-  return value;
 }
 
 function isSchema(value: unknown): value is Schema {
@@ -287,16 +208,4 @@ function isStringList(value: unknown): value is readonly string[] {
 
 function isScalar(value: unknown): value is JsonScalar {
   return value === null || ["string", "number", "boolean"].includes(typeof value);
-}
-
-function refuse(param: string, complaint: string): ApiError {
-  return schemaError("schema_not_supported", param, complaint);
-}
-
-function unsatisfiable(param: string, complaint: string): ApiError {
-  return schemaError("schema_not_satisfiable", param, complaint);
-}
-
-function schemaError(code: ErrorCode, param: string, complaint: string): ApiError {
-  return new ApiError(code, `The field ${param} ${complaint}.`, { param });
 }
