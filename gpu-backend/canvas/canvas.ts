@@ -6,6 +6,8 @@
  * (canvas-batch.ts).
  */
 
+import { insertColumns } from "./insert-columns.ts";
+
 /** What a canvas begins as. */
 export interface CanvasStart {
   /** Token ids of the prompt, padding included where `attended` marks some. */
@@ -17,15 +19,14 @@ export interface CanvasStart {
   readonly attended?: ArrayLike<number> | null;
 }
 
-/** The fixed-length array of token ids, prompt and generation region; a masked column holds the mask id. */
+/** Prompt and generation region of one row as token ids; a masked column holds the mask id. */
 export class Canvas {
-  /** `[length]`; written by the one reverse process that owns this canvas. */
-  readonly tokenIds: Int32Array;
-  /** `[length]`: 1 where the column is attended to; null when every column is. Never changes. */
-  readonly attended: Uint8Array | null;
+  #tokenIds: Int32Array;
+  #attended: Uint8Array | null;
+  /** The columns to fill where the generation region also holds given tokens; null where it does not. */
+  readonly holeColumns: Int32Array | null;
   /** Columns before the generation region, padding included. */
   readonly promptLength: number;
-  readonly #holeColumns: Int32Array | null;
 
   /**
    * @param tokenIds `[length]`, owned by the canvas from now on.
@@ -40,10 +41,23 @@ export class Canvas {
     attended: Uint8Array | null,
     holeColumns: Int32Array | null = null,
   ) {
-    this.tokenIds = tokenIds;
+    this.#tokenIds = tokenIds;
     this.promptLength = promptLength;
-    this.attended = attended;
-    this.#holeColumns = holeColumns;
+    this.#attended = attended;
+    this.holeColumns = holeColumns;
+  }
+
+  /**
+   * `[length]`; written by the one reverse process that owns this canvas. Another array after
+   * {@link insert} and {@link truncate}.
+   */
+  get tokenIds(): Int32Array {
+    return this.#tokenIds;
+  }
+
+  /** `[length]`: 1 where the column is attended to; null when every column is. */
+  get attended(): Uint8Array | null {
+    return this.#attended;
   }
 
   /**
@@ -75,17 +89,32 @@ export class Canvas {
 
   /** Columns of the generation region that are to be filled. */
   get generationLength(): number {
-    return this.#holeColumns?.length ?? this.tokenIds.length - this.promptLength;
+    return this.holeColumns?.length ?? this.tokenIds.length - this.promptLength;
   }
 
   /** The canvas column of the `offset`-th column to fill, from 0 below `generationLength`. */
   generationColumn(offset: number): number {
-    return this.#holeColumns?.[offset] ?? this.promptLength + offset;
+    return this.holeColumns?.[offset] ?? this.promptLength + offset;
   }
 
   /** The first column that is no padding: the row's position 0. */
   get firstColumn(): number {
     return this.attended === null ? 0 : Math.max(0, this.attended.indexOf(1));
+  }
+
+  /**
+   * Puts `count` attended columns that hold `tokenId` before `column`; at `length`, at the end. For a
+   * canvas without holes.
+   */
+  insert(column: number, count: number, tokenId: number): void {
+    this.#tokenIds = insertColumns(this.#tokenIds, column, count, tokenId);
+    if (this.#attended !== null) this.#attended = insertColumns(this.#attended, column, count, 1);
+  }
+
+  /** Drops the columns from `length` on. For a canvas without holes. */
+  truncate(length: number): void {
+    this.#tokenIds = this.#tokenIds.slice(0, length);
+    this.#attended = this.#attended?.slice(0, length) ?? null;
   }
 
   /** Columns in `[start, end)` that hold the mask id. */

@@ -6,7 +6,8 @@
 import { type PredictorRow, packRows, splitLogits } from "../canvas/canvas-batch.ts";
 import { lengthBucket } from "../canvas/length-bucket.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
-import type { DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import type { DenoisingStep } from "../sampler/denoising-step.ts";
+import type { ReverseProcess } from "../sampler/reverse-process.ts";
 
 /**
  * One forward pass for all rows of one length bucket, and as many passes as there are buckets.

@@ -18,7 +18,8 @@ import { loadTokenizer, type Tokenizer } from "../model/tokenizer.ts";
 import { createMaskPredictor } from "../model-runner/create-mask-predictor.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
-import { type DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import type { DenoisingStep } from "../sampler/denoising-step.ts";
+import { ReverseProcess } from "../sampler/reverse-process.ts";
 import {
   type CheckpointText,
   describeModel,

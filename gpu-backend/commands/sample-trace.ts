@@ -1,4 +1,4 @@
-import type { DenoisingStep } from "../sampler/reverse-process.ts";
+import type { DenoisingStep } from "../sampler/denoising-step.ts";
 
 /** One denoising step of all rows, by the names of LLaDA's `generate()`. */
 export interface TraceStep {

@@ -3,7 +3,8 @@ import { readCheckpoint } from "../model/checkpoint.ts";
 import { createMaskPredictor } from "../model-runner/create-mask-predictor.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
-import { type DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import type { DenoisingStep } from "../sampler/denoising-step.ts";
+import { ReverseProcess } from "../sampler/reverse-process.ts";
 import { isPacedBySteps, type SamplingSettings } from "../sampler/sampling-settings.ts";
 import { createTableRandom } from "../sampler/table-random.ts";
 import {

@@ -1,7 +1,6 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { GenerationParameters } from "#shared/contracts/node-wire.ts";
 import { Canvas } from "../canvas/canvas.ts";
-import { lengthBucket } from "../canvas/length-bucket.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
 import { ReverseProcess } from "../sampler/reverse-process.ts";
 import { resolveSamplingSettings, type SpecialTokens } from "../sampler/sampling-settings.ts";
@@ -56,7 +55,7 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
   return new Generation({
     requestId: order.requestId,
     process: new ReverseProcess(canvas, settings, random),
-    lengthBucket: lengthBucket(canvas.length, model.maxLength),
+    maxLength: model.maxLength,
     decoder: model.decoder,
     stops: parameters.stop,
     listener: order.listener,

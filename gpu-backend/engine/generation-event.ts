@@ -1,7 +1,7 @@
 import type { ApiError } from "#shared/contracts/errors.ts";
 import type { FinishReason } from "./text-assembly.ts";
 
-/** A column that now holds a token and keeps it. */
+/** A column that now holds a token; it keeps it unless it is masked again. */
 export interface CommittedPosition {
   /** Column of the canvas, the prompt's first token being 0. */
   readonly position: number;
@@ -18,9 +18,11 @@ export interface GenerationUsage {
   readonly completionTokens: number;
   /** Denoising steps executed. */
   readonly steps: number;
+  /** Steps that an early end of the run left out; 0 until it ends. */
+  readonly stepsSaved: number;
   /** Rows fed to the network. */
   readonly forwardPasses: number;
-  /** `forwardPasses` times the canvas's length in units of 256 columns, rounded up. */
+  /** Each of `forwardPasses` times the canvas's length then, in units of 256 columns, rounded up. */
   readonly stepUnits: number;
 }
 
@@ -31,7 +33,7 @@ export interface StartedEvent {
   readonly promptLength: number;
   /** Columns to fill. */
   readonly generationLength: number;
-  /** Denoising steps of the whole run. */
+  /** Denoising steps of the whole run, at most. */
   readonly steps: number;
   readonly blockLength: number;
 }
@@ -45,6 +47,10 @@ export interface StepEvent {
   readonly block: number;
   /** Ascending by position. */
   readonly committed: readonly CommittedPosition[];
+  /** Columns that are masked again, ascending. */
+  readonly remasked: readonly number[];
+  /** Columns of the canvas after this step. */
+  readonly canvasLength: number;
   readonly maskedCount: number;
   readonly forwardPasses: number;
   /** Text that became final at this step. */

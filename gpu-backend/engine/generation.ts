@@ -7,7 +7,9 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
-import type { DenoisingStep, ReverseProcess } from "../sampler/reverse-process.ts";
+import { lengthBucket } from "../canvas/length-bucket.ts";
+import type { DenoisingStep } from "../sampler/denoising-step.ts";
+import type { ReverseProcess } from "../sampler/reverse-process.ts";
 import type {
   CommittedPosition,
   FinishedEvent,
@@ -21,8 +23,8 @@ import { TextAssembly, type TokenDecoder } from "./text-assembly.ts";
 export interface GenerationParts {
   readonly requestId: string;
   readonly process: ReverseProcess;
-  /** Padded length of its rows, columns. */
-  readonly lengthBucket: number;
+  /** Columns that the model holds. */
+  readonly maxLength: number;
   readonly decoder: TokenDecoder;
   readonly stops: readonly string[];
   readonly listener: GenerationListener;
@@ -31,7 +33,7 @@ export interface GenerationParts {
 /** A request that is being denoised; everything but its text is derived from its process. */
 export class Generation implements Schedulable {
   readonly requestId: string;
-  readonly lengthBucket: number;
+  readonly #maxLength: number;
   readonly #process: ReverseProcess;
   readonly #decoder: TokenDecoder;
   readonly #assembly: TextAssembly;
@@ -46,7 +48,7 @@ export class Generation implements Schedulable {
     const { canvas, settings } = parts.process;
     const ends = [settings.endOfTextTokenId, settings.endOfTurnTokenId];
     this.requestId = parts.requestId;
-    this.lengthBucket = parts.lengthBucket;
+    this.#maxLength = parts.maxLength;
     this.#process = parts.process;
     this.#decoder = parts.decoder;
     this.#listener = parts.listener;
@@ -57,13 +59,18 @@ export class Generation implements Schedulable {
     });
   }
 
-  /** Denoising steps of the whole run. */
+  /** Most denoising steps of the whole run. */
   get steps(): number {
-    return this.#process.settings.steps;
+    return this.#process.maxSteps;
+  }
+
+  /** Padded length of its rows, columns; follows a canvas that grows or is cut. */
+  get lengthBucket(): number {
+    return lengthBucket(this.#process.canvas.length, this.#maxLength);
   }
 
   get rowCount(): number {
-    return this.#process.settings.guidanceScale > 0 ? 2 : 1;
+    return this.#process.rowCount;
   }
 
   get remainingSteps(): number {
@@ -85,13 +92,18 @@ export class Generation implements Schedulable {
   }
 
   get usage(): GenerationUsage {
-    const { canvas, step, forwardPasses } = this.#process;
+    const { canvas, step, stepsSaved, forwardPasses, passesByLength } = this.#process;
+    let stepUnits = 0;
+    for (const [length, passes] of passesByLength) {
+      stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
+    }
     return {
       promptTokens: canvas.promptLength,
       completionTokens: this.#assembly.completionTokenCount,
       steps: step,
+      stepsSaved,
       forwardPasses,
-      stepUnits: forwardPasses * Math.ceil(canvas.length / POSITIONS_PER_STEP_UNIT),
+      stepUnits,
     };
   }
 
@@ -105,7 +117,8 @@ export class Generation implements Schedulable {
     if (!this.#hasStarted) {
       this.#hasStarted = true;
       const { canvas, settings } = this.#process;
-      const { generationLength, steps, blockLength } = settings;
+      const { generationLength, blockLength } = settings;
+      const { steps } = this;
       const { promptLength } = canvas;
       this.#listener({ type: "started", promptLength, generationLength, steps, blockLength });
     }
@@ -127,6 +140,8 @@ export class Generation implements Schedulable {
       step: step.step + 1,
       block: step.block,
       committed,
+      remasked: [...step.remasked],
+      canvasLength: this.#process.canvas.length,
       maskedCount: step.maskedCount,
       forwardPasses: step.forwardPasses,
       textDelta,
@@ -169,13 +184,12 @@ export class Generation implements Schedulable {
     });
   }
 
-  /** Gives the text every token that follows without a mask between; at the end, the rest too. */
+  /** Gives the text every token that is final; at the end, the rest too. */
   #extendText(): string {
-    const { canvas, settings, isFinished } = this.#process;
+    const { canvas, finalEnd, isFinished } = this.#process;
     const start = this.#textColumn;
-    const maskedAt = canvas.tokenIds.indexOf(settings.maskTokenId, start);
-    this.#textColumn = isFinished || maskedAt < 0 ? canvas.length : maskedAt;
-    const delta = this.#assembly.append(canvas.tokenIds.subarray(start, this.#textColumn));
+    this.#textColumn = finalEnd;
+    const delta = this.#assembly.append(canvas.tokenIds.subarray(start, finalEnd));
     return isFinished ? delta + this.#assembly.finish() : delta;
   }
 }

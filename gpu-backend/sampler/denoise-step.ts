@@ -35,7 +35,9 @@ export function denoiseStep(
 ): CandidateSet & { readonly selected: Int32Array } {
   const { candidates } = scan;
   const isMask = (index: number) => candidates.tokenIds[index] === settings.maskTokenId;
-  let chosen = selectCandidates(candidates, duty.quota, settings.decoding);
+  // DAEDAL never counts a predicted mask id among what is sure.
+  const choice = settings.adaptiveLength === null ? candidates : withoutMasks(candidates, isMask);
+  let chosen = selectCandidates(choice, duty.quota, settings.decoding);
   if (duty.mustProgress && chosen.every(isMask)) {
     for (const index of candidates.positions.keys()) scan.replaceMask(index);
     chosen = selectCandidates(candidates, duty.quota, settings.decoding);
@@ -44,6 +46,14 @@ export function denoiseStep(
   if (scan.draft !== null) chosen = admitCandidates(scan, scan.draft, chosen, duty.fillsFrom);
   const selected = Int32Array.from(chosen, (index) => candidates.positions[index] as number);
   return { ...candidates, selected };
+}
+
+/** The candidates as a decoder sees them that takes one with the mask id last. */
+function withoutMasks(candidates: CandidateSet, isMask: (index: number) => boolean): CandidateSet {
+  const confidences = candidates.confidences.map((confidence, index) =>
+    isMask(index) ? -1 : confidence,
+  );
+  return { ...candidates, confidences };
 }
 
 /** The chosen candidates and all from column `start` on, each of these with a token. */

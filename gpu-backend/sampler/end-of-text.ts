@@ -1,7 +1,8 @@
 /**
- * LLaDA's two flags against early end-of-text, as its published code applies them.
+ * Where a text ends, and LLaDA's two flags against an early end as its published code applies them.
  */
 
+import type { Canvas } from "../canvas/canvas.ts";
 import type { SamplingSettings } from "./sampling-settings.ts";
 
 /**
@@ -33,4 +34,18 @@ export function deferredTokenIds(settings: SamplingSettings): number[] {
     ...(temperature === 0 ? [endOfTextTokenId] : []),
     ...(endOfTurnTokenId === null ? [] : [endOfTurnTokenId]),
   ];
+}
+
+/**
+ * The column of the first end-of-text or end-of-turn of the generation region; null where it holds
+ * none before its first mask. What is committed after it is no part of the text.
+ */
+export function findTextEnd(canvas: Canvas, settings: SamplingSettings): number | null {
+  const { maskTokenId, endOfTextTokenId, endOfTurnTokenId } = settings;
+  for (let column = canvas.promptLength; column < canvas.length; column += 1) {
+    const id = canvas.tokenIds[column];
+    if (id === maskTokenId) return null;
+    if (id === endOfTextTokenId || id === endOfTurnTokenId) return column;
+  }
+  return null;
 }

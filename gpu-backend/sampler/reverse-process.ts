@@ -1,85 +1,92 @@
 /**
- * LLaDA's reverse process for one canvas: the loop over blocks and steps, driven from outside.
+ * LLaDA's reverse process for one canvas: the loop over steps, driven from outside.
  *
- * Owns: where the run stands, what it feeds to the network next, and the writes to its canvas.
+ * Owns: the phases of a run, what it feeds to the network next, and the changes to its canvas.
  * Does not own: the forward pass, which other rows share it (engine/), one step's arithmetic
- * (denoise-step.ts).
+ * (denoise-step.ts), the order of the blocks (block-walk.ts).
  */
 
 import type { Canvas } from "../canvas/canvas.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
+import { insertColumns } from "../canvas/insert-columns.ts";
+import { endOfTextConfidence } from "./adaptive-length.ts";
+import { BlockWalk } from "./block-walk.ts";
 import { CandidateScan, type CandidateSet } from "./candidate-scan.ts";
+import { checkFixedLength, planExpansion, planLength, planTrim } from "./canvas-length.ts";
 import { type CandidateConstraint, ConstraintDraft } from "./constraint.ts";
-import type { Decoding } from "./decoding.ts";
-import { denoiseStep, type StepDuty } from "./denoise-step.ts";
+import { denoiseStep } from "./denoise-step.ts";
+import type { CanvasResize, DenoisingStep } from "./denoising-step.ts";
+import { findTextEnd } from "./end-of-text.ts";
 import { guideLogits, unconditionalTokenIds } from "./guidance.ts";
+import { takeRows } from "./logit-rows.ts";
+import type { ProcessProgress, RunPhase } from "./process-progress.ts";
 import type { RandomSource } from "./random-source.ts";
+import { Revision } from "./revision.ts";
 import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
-import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
 
-/** What one denoising step did. The four candidate arrays run in parallel, ascending by column. */
-export interface DenoisingStep extends CandidateSet {
-  /** Block, from 0. */
-  readonly block: number;
-  /** Step inside the block, from 0. */
-  readonly blockStep: number;
-  /** Step over the whole run, from 0. */
-  readonly step: number;
-  /** Columns that the decoder chose from or that the schedule gave to this step; may be 0. */
-  readonly quota: number;
-  /** Columns written, ascending; a predicted mask id is written too and leaves its column masked. */
-  readonly selected: Int32Array;
-  /** The written columns that hold a token from now on, ascending. They never change again. */
-  readonly committed: Int32Array;
-  /** Masks left on the whole canvas. */
-  readonly maskedCount: number;
-  /** Rows fed to the network so far, this step's included. */
-  readonly forwardPasses: number;
-}
+/** What a step does to the canvas beside its commits. */
+type Change = Pick<DenoisingStep, "remasked" | "resize">;
+
+const NO_COLUMNS = new Int32Array(0);
 
 /** One row's run from a masked canvas to text; `forwardRows` and `commit` alternate until finished. */
 export class ReverseProcess {
   readonly canvas: Canvas;
   readonly settings: SamplingSettings;
-  readonly #random: RandomSource;
+  /** Drawn from only where temperature > 0 or remasking is random. */
+  readonly random: RandomSource;
+  /** Most steps of the run, revision included; exactly so many under LLaDA's schedule by itself. */
+  readonly maxSteps: number;
   readonly #constraint: CandidateConstraint | null;
+  readonly #walk: BlockWalk;
+  readonly #revision: Revision;
+  /** Rows fed so far by the canvas's length. */
+  readonly #passesByLength: Map<number, number>;
   /** `[length]`: 1 where the column held a token at the start, so that guidance hides it. */
-  readonly #isGiven: Uint8Array;
-  #block = 0;
-  #blockStep = 0;
-  #step = 0;
-  #forwardPasses = 0;
-  /** One quota per step of the block; empty where the decoder goes by none. */
-  #quotas: readonly number[] = [];
+  #isGiven: Uint8Array;
+  #phase: RunPhase;
+  #step: number;
 
   /**
    * @param canvas Owned by this process until it is finished.
-   * @param random Drawn from only where temperature > 0 or remasking is random.
    * @param constraint What masked columns may hold, met by `canvas`; null where anything. Under one,
    *   every block ends filled.
+   * @param progress Where an interrupted run stood; null at the start of a run.
+   * @throws {ApiError} `invalid_parameter` if the canvas has holes and its length would change.
    */
   constructor(
     canvas: Canvas,
     settings: SamplingSettings,
     random: RandomSource,
     constraint: CandidateConstraint | null = null,
+    progress: ProcessProgress | null = null,
   ) {
+    if (canvas.holeColumns !== null) checkFixedLength(settings);
     this.canvas = canvas;
     this.settings = settings;
-    this.#random = random;
+    this.random = random;
     this.#constraint = constraint;
-    this.#isGiven = Uint8Array.from(canvas.tokenIds, (id) => (id === settings.maskTokenId ? 0 : 1));
-    this.#enterBlock(0);
+    const { maskTokenId } = settings;
+    this.#isGiven =
+      progress?.isGiven ?? Uint8Array.from(canvas.tokenIds, (id) => (id === maskTokenId ? 0 : 1));
+    this.maxSteps = progress?.maxSteps ?? longestRun(settings, canvas.countMasked(maskTokenId));
+    this.#phase = progress?.phase ?? (settings.adaptiveLength === null ? "blocks" : "length");
+    this.#step = progress?.step ?? 0;
+    this.#passesByLength = new Map(progress?.passesByLength);
+    this.#walk = new BlockWalk(canvas, settings, constraint !== null, progress?.position ?? null);
+    this.#revision = new Revision(settings, progress?.revision ?? null);
   }
 
   /** True when no step is left; the canvas is final, and may hold masks that the network predicted. */
   get isFinished(): boolean {
-    return this.#block >= this.blockCount;
+    return this.#phase === "finished";
   }
 
-  /** The block that is being denoised, from 0; `blockCount` when finished. */
+  /** The block that is being denoised, from 0; `blockCount` when none is any more. */
   get block(): number {
-    return this.#block;
+    return this.#phase === "blocks" || this.#phase === "length"
+      ? this.#walk.block
+      : this.blockCount;
   }
 
   /** Denoising steps executed. */
@@ -87,14 +94,54 @@ export class ReverseProcess {
     return this.#step;
   }
 
-  /** Rows fed to the network so far: one a step, two with guidance. */
+  /** Steps of the run that an early end left out; 0 until it is finished. */
+  get stepsSaved(): number {
+    return this.isFinished ? this.maxSteps - this.#step : 0;
+  }
+
+  /** Rows that the next step feeds: one, with guidance two. */
+  get rowCount(): number {
+    return this.settings.guidanceScale > 0 && !this.#isMeasuring() ? 2 : 1;
+  }
+
+  /** Rows fed to the network so far. */
   get forwardPasses(): number {
-    return this.#forwardPasses;
+    return [...this.#passesByLength.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Rows fed to the network so far, by the canvas's length at the time. */
+  get passesByLength(): ReadonlyMap<number, number> {
+    return this.#passesByLength;
   }
 
   /** Blocks of the generation region. */
   get blockCount(): number {
-    return this.settings.generationLength / this.settings.blockLength;
+    return this.#walk.blockCount;
+  }
+
+  /**
+   * The column before which nothing changes any more: every column when finished, the first mask
+   * before, and none of the generation region where revision may come back to it.
+   */
+  get finalEnd(): number {
+    if (this.isFinished) return this.canvas.length;
+    if (this.settings.revisionSteps > 0) return this.canvas.promptLength;
+    const { tokenIds, promptLength, length } = this.canvas;
+    const masked = tokenIds.indexOf(this.settings.maskTokenId, promptLength);
+    return masked < 0 ? length : masked;
+  }
+
+  /** Everything that a run is made of beside its canvas, settings, random source and constraint. */
+  get progress(): ProcessProgress {
+    return {
+      phase: this.#phase,
+      step: this.#step,
+      maxSteps: this.maxSteps,
+      position: this.#walk.position,
+      passesByLength: [...this.#passesByLength],
+      isGiven: this.#isGiven,
+      revision: this.#revision.progress,
+    };
   }
 
   /**
@@ -103,9 +150,9 @@ export class ReverseProcess {
    */
   forwardRows(): PredictorRow[] {
     const { tokenIds, attended } = this.canvas;
-    const candidateColumns = this.#candidateColumns();
+    const candidateColumns = this.#fedColumns();
     const rows = [{ tokenIds, attended, candidateColumns }];
-    if (this.settings.guidanceScale > 0) {
+    if (this.rowCount > 1) {
       const hidden = unconditionalTokenIds(tokenIds, this.#isGiven, this.settings.maskTokenId);
       rows.push({ tokenIds: hidden, attended, candidateColumns });
     }
@@ -124,109 +171,144 @@ export class ReverseProcess {
    * column first. O(candidates × logitCount).
    */
   commit(logits: readonly Float32Array[], logitCount: number): DenoisingStep {
-    const { settings } = this;
+    const { settings, canvas } = this;
+    const fed = this.#fedColumns();
+    const scale = this.rowCount > 1 ? settings.guidanceScale : 0;
+    const guided = guideLogits(logits, fed.length * logitCount, scale);
+    const endConfidence = this.#endConfidence(guided, logitCount);
     const columns = this.#candidateColumns();
-    const guided = guideLogits(logits, columns.length * logitCount, settings.guidanceScale);
-    const draft = this.#constraint && new ConstraintDraft(this.#constraint, this.canvas.tokenIds);
-    const scan = new CandidateScan(
-      guided,
-      logitCount,
-      columns,
-      settings,
-      this.#random,
-      this.#step,
-      draft,
-    );
-    const duty = this.#duty(columns.length);
+    const wanted = takeRows(guided, logitCount, fed, columns);
+    const draft = this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds);
+    const step = this.#step;
+    const scan = new CandidateScan(wanted, logitCount, columns, settings, this.random, step, draft);
+    const duty = this.#fillsAll()
+      ? { quota: columns.length, mustProgress: true, fillsFrom: 0 }
+      : this.#walk.duty(columns.length);
     const result = denoiseStep(scan, settings, duty);
+    const { block } = this;
+    const { blockStep } = this.#walk;
     const committed = this.#write(result.selected, result);
-    this.#forwardPasses += logits.length;
-    const done = {
-      ...result,
-      block: this.#block,
-      blockStep: this.#blockStep,
-      step: this.#step,
-      quota: duty.quota,
-      committed,
-      maskedCount: this.canvas.countMasked(settings.maskTokenId),
-      forwardPasses: this.#forwardPasses,
-    };
-    this.#advance();
-    return done;
+    const passes = this.#passesByLength.get(canvas.length) ?? 0;
+    this.#passesByLength.set(canvas.length, passes + logits.length);
+    const change = this.#advance(result, endConfidence);
+    const maskedCount = canvas.countMasked(settings.maskTokenId);
+    const { forwardPasses } = this;
+    const { quota } = duty;
+    const place = { block, blockStep, step, quota };
+    return { ...result, ...place, committed, ...change, maskedCount, forwardPasses };
+  }
+
+  /** The step only measures how long the canvas should be. */
+  #isMeasuring(): boolean {
+    return this.#phase === "length" && !this.#isLastOfAdaptive();
+  }
+
+  #isLastOfAdaptive(): boolean {
+    const { adaptiveLength, steps } = this.settings;
+    return adaptiveLength !== null && this.#phase !== "revision" && this.#step + 1 >= steps;
+  }
+
+  /** The step leaves no mask on the canvas. */
+  #fillsAll(): boolean {
+    return this.#phase === "revision" || this.#isLastOfAdaptive();
+  }
+
+  /** Columns whose logits are wanted: the candidates, and for an adaptive length what it measures. */
+  #fedColumns(): Int32Array {
+    const { canvas, settings } = this;
+    if (settings.adaptiveLength === null || this.#phase === "revision") {
+      return this.#candidateColumns();
+    }
+    const masked = canvas.maskedColumns(settings.maskTokenId, 0, canvas.promptLength);
+    const columns = new Int32Array(masked.length + canvas.generationLength);
+    columns.set(masked);
+    for (let i = 0; i < canvas.generationLength; i += 1) {
+      columns[masked.length + i] = canvas.promptLength + i;
+    }
+    return columns;
   }
 
   /** Masks before the current block's end, those left in the prompt and in earlier blocks included. */
   #candidateColumns(): Int32Array {
-    return this.canvas.maskedColumns(this.settings.maskTokenId, 0, this.#blockEnd());
+    if (this.#isMeasuring()) return NO_COLUMNS;
+    const end = this.#fillsAll() ? this.canvas.length : this.#walk.end;
+    return this.canvas.maskedColumns(this.settings.maskTokenId, 0, end);
   }
 
-  #blockStart(): number {
-    return this.canvas.generationColumn(this.#block * this.settings.blockLength);
-  }
-
-  #blockEnd(): number {
-    return this.canvas.generationColumn((this.#block + 1) * this.settings.blockLength - 1) + 1;
-  }
-
-  #maskedInBlock(): number {
-    return this.canvas.countMasked(this.settings.maskTokenId, this.#blockStart(), this.#blockEnd());
-  }
-
-  /** Steps of the block: exactly so many where it is paced by steps, else at most. */
-  #blockSteps(): number {
-    return stepsOfBlock(this.settings.steps, this.blockCount, this.#block);
-  }
-
-  #duty(candidateCount: number): StepDuty {
-    const quota = this.#quotas[this.#blockStep] ?? 0;
-    const isLast = this.#blockStep + 1 >= this.#blockSteps();
-    if (isPacedBySteps(this.settings)) {
-      const mustFill = isLast && this.#constraint !== null;
-      return { quota, mustProgress: false, fillsFrom: mustFill ? this.#blockStart() : null };
-    }
-    const isFilled = this.#maskedInBlock() === 0;
-    const leastQuota = isFilled ? 0 : 1;
-    return {
-      quota: this.#quotas.length > 0 ? Math.max(leastQuota, quota) : candidateCount,
-      mustProgress: !isFilled,
-      fillsFrom: isLast ? this.#blockStart() : null,
-    };
+  #endConfidence(logits: Float32Array, logitCount: number): number {
+    const { adaptiveLength, endOfTextTokenId } = this.settings;
+    if (adaptiveLength === null || this.#phase === "revision") return 1;
+    const generated = logits.subarray(logits.length - this.canvas.generationLength * logitCount);
+    const { endWindow } = adaptiveLength;
+    return endOfTextConfidence(generated, logitCount, endOfTextTokenId, endWindow);
   }
 
   #write(selected: Int32Array, candidates: CandidateSet): Int32Array {
-    const { maskTokenId } = this.settings;
+    const { maskTokenId, revisionSteps } = this.settings;
     let candidate = 0;
     for (const column of selected) {
       while (candidates.positions[candidate] !== column) candidate += 1;
-      this.canvas.tokenIds[column] = candidates.tokenIds[candidate] ?? maskTokenId;
+      const tokenId = candidates.tokenIds[candidate] ?? maskTokenId;
+      this.canvas.tokenIds[column] = tokenId;
+      const confidence = candidates.confidences[candidate] ?? 0;
+      if (revisionSteps > 0) this.#revision.record(column, tokenId, confidence);
     }
     return selected.filter((column) => this.canvas.tokenIds[column] !== maskTokenId);
   }
 
-  #advance(): void {
+  #advance(result: CandidateSet, endConfidence: number): Change {
+    const { settings } = this;
+    const isMeasuring = this.#isMeasuring();
+    const isLast = this.#isLastOfAdaptive();
     this.#step += 1;
-    this.#blockStep += 1;
-    const isFilled = !isPacedBySteps(this.settings) && this.#maskedInBlock() === 0;
-    if (isFilled || this.#blockStep >= this.#blockSteps()) this.#enterBlock(this.#block + 1);
+    if (isMeasuring) return this.#measure(endConfidence);
+    if (this.#phase === "revision") return this.#endRound();
+    this.#phase = "blocks";
+    if (settings.earlyExit && findTextEnd(this.canvas, settings) !== null) {
+      return this.#endRound();
+    }
+    const { start } = this.#walk;
+    const growth = isLast
+      ? null
+      : planExpansion(this.canvas, settings, result, start, endConfidence);
+    const resize = this.#resize(growth);
+    this.#walk.advance();
+    return this.#walk.isFinished ? this.#endRound() : { remasked: NO_COLUMNS, resize };
   }
 
-  /** Begins `block`, or the next one that a decoder without fixed steps has work in. */
-  #enterBlock(block: number): void {
-    this.#block = block;
-    this.#blockStep = 0;
-    if (this.isFinished) return;
-    const masked = this.#maskedInBlock();
-    if (masked === 0 && !isPacedBySteps(this.settings)) {
-      this.#enterBlock(block + 1);
-      return;
+  #measure(endConfidence: number): Change {
+    const plan = planLength(this.canvas, this.settings, endConfidence);
+    if (plan.isSettled) this.#phase = "blocks";
+    return { remasked: NO_COLUMNS, resize: this.#resize(plan.resize) };
+  }
+
+  #resize(change: CanvasResize | null): CanvasResize | null {
+    if (change?.kind === "truncate") this.canvas.truncate(change.length);
+    if (change?.kind === "insert") {
+      const { column, count, tokenId } = change;
+      this.canvas.insert(column, count, tokenId);
+      this.#isGiven = insertColumns(this.#isGiven, column, count, 0);
+      this.#revision.insert(column, count);
     }
-    // The block's own masks alone count, although masks before it compete for its quotas.
-    this.#quotas = goesByQuota(this.settings.decoding)
-      ? transferSchedule(masked, this.#blockSteps())
-      : [];
+    return change;
+  }
+
+  /** Ends the blocks or a revision step: the tail is cut off, and a revision step begins or none. */
+  #endRound(): Change {
+    const { canvas, settings } = this;
+    const resize = this.#resize(planTrim(canvas, settings));
+    const end = findTextEnd(canvas, settings) ?? canvas.length;
+    const hasMasks = canvas.countMasked(settings.maskTokenId) > 0;
+    const remasked = this.#revision.begin(canvas, end, this.#isGiven, hasMasks);
+    this.#phase = remasked === null ? "finished" : "revision";
+    for (const column of remasked ?? []) canvas.tokenIds[column] = settings.maskTokenId;
+    return { remasked: remasked ?? NO_COLUMNS, resize };
   }
 }
 
-function goesByQuota({ kind }: Decoding): boolean {
-  return kind === "schedule" || kind === "filling-schedule";
+/** Every decoder but LLaDA's schedule writes at least one token a step. */
+function longestRun(settings: SamplingSettings, maskedCount: number): number {
+  const { steps, revisionSteps, adaptiveLength } = settings;
+  const isCapped = isPacedBySteps(settings) || adaptiveLength !== null;
+  return (isCapped ? steps : Math.min(steps, maskedCount)) + revisionSteps;
 }

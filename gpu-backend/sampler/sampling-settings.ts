@@ -6,6 +6,14 @@
  */
 
 import { ApiError } from "#shared/contracts/errors.ts";
+import {
+  ADAPTIVE_BLOCK_LENGTH,
+  ADAPTIVE_THRESHOLD,
+  type AdaptiveLength,
+  type AdaptiveLengthRequest,
+  maxAdaptiveSteps,
+  resolveAdaptiveLength,
+} from "./adaptive-length.ts";
 import { chooseBlockLength } from "./block-length.ts";
 import { checkDecoding, type Decoding } from "./decoding.ts";
 
@@ -15,13 +23,13 @@ export type Remasking = "low-confidence" | "random";
 /** The settings of one reverse process; made by {@link resolveSamplingSettings}. */
 export interface SamplingSettings {
   /**
-   * Denoising steps over all blocks, at least one a block: exactly so many under `schedule`, at most
-   * so many under the other decoders.
+   * Denoising steps over all blocks, revision not counted, at least one a block: exactly so many under
+   * `schedule`, at most so many under the other decoders.
    */
   readonly steps: number;
-  /** Columns to fill, tokens. */
+  /** Columns to fill, tokens; under an adaptive length, what the canvas begins with. */
   readonly generationLength: number;
-  /** Divides `generationLength`. */
+  /** Divides `generationLength`, but under an adaptive length. */
   readonly blockLength: number;
   /** 0 takes the likeliest token; above, Gumbel-max. In [0, 2]. */
   readonly temperature: number;
@@ -33,6 +41,14 @@ export interface SamplingSettings {
   readonly excludeEndOfText: boolean;
   /** End-of-text is committed last: LLaDA's `confidence_eos_eot_inf`. */
   readonly deferEndOfText: boolean;
+  /** The run ends as soon as nothing before the text's end is masked, and the rest is cut off. */
+  readonly earlyExit: boolean;
+  /** Null for a canvas of fixed length. */
+  readonly adaptiveLength: AdaptiveLength | null;
+  /** Steps after the blocks in which doubtful columns are predicted anew, at most. */
+  readonly revisionSteps: number;
+  /** A column is doubtful if it was committed with less confidence; in [0, 1]. */
+  readonly revisionThreshold: number;
   readonly maskTokenId: number;
   readonly endOfTextTokenId: number;
   /** Null where the model's turns end with end-of-text. */
@@ -53,6 +69,13 @@ export interface SamplingRequest {
   readonly decoding?: Decoding | undefined;
   readonly excludeEndOfText?: boolean | undefined;
   readonly deferEndOfText?: boolean | undefined;
+  /** False when left out: LLaDA runs every step. */
+  readonly earlyExit?: boolean | undefined;
+  /** Null when left out. Goes with the decoding `threshold`, its default then. */
+  readonly adaptiveLength?: AdaptiveLengthRequest | null | undefined;
+  /** 0 when left out. */
+  readonly revisionSteps?: number | undefined;
+  readonly revisionThreshold?: number | undefined;
 }
 
 /** The token ids that the reverse process must know by name. */
@@ -66,6 +89,10 @@ export interface SpecialTokens {
 const MAX_TEMPERATURE = 2;
 /** Largest `guidanceScale`. */
 export const MAX_GUIDANCE_SCALE = 10;
+/** Most `revisionSteps`. */
+const MAX_REVISION_STEPS = 65_536;
+/** The confidence from which Fast-dLLM and DAEDAL commit columns together. */
+const DEFAULT_REVISION_THRESHOLD = 0.9;
 
 /**
  * Fills in defaults and checks every setting.
@@ -79,23 +106,20 @@ export function resolveSamplingSettings(
 ): SamplingSettings {
   const { generationLength } = request;
   checkCount(generationLength, "max_tokens");
-  if (request.blockLength !== undefined) checkCount(request.blockLength, "block_length");
-  const steps = request.steps ?? defaultSteps(generationLength, request.blockLength);
-  checkCount(steps, "steps");
-  const blockLength = request.blockLength ?? chooseBlockLength(generationLength, steps);
-  checkBlocks(generationLength, blockLength, steps);
-  const decoding = request.decoding ?? { kind: "schedule" };
+  const decoding = request.decoding ?? defaultDecoding(request);
   checkDecoding(decoding);
+  const pace = resolvePace(request, decoding);
   return {
-    steps,
+    ...pace,
     generationLength,
-    blockLength,
     temperature: checkRange(request.temperature ?? 0, MAX_TEMPERATURE, "temperature"),
     guidanceScale: checkRange(request.guidanceScale ?? 0, MAX_GUIDANCE_SCALE, "cfg_scale"),
     remasking: request.remasking ?? "low-confidence",
     decoding,
     excludeEndOfText: request.excludeEndOfText ?? false,
     deferEndOfText: request.deferEndOfText ?? false,
+    earlyExit: request.earlyExit ?? false,
+    ...resolveRevision(request),
     maskTokenId: tokens.maskTokenId,
     endOfTextTokenId: tokens.endOfTextTokenId,
     endOfTurnTokenId: tokens.endOfTurnTokenId,
@@ -105,6 +129,63 @@ export function resolveSamplingSettings(
 /** Tells whether every block runs all its steps, as LLaDA's `generate()` does. */
 export function isPacedBySteps(settings: SamplingSettings): boolean {
   return settings.decoding.kind === "schedule";
+}
+
+/** What decides how long a run is. */
+type Pace = Pick<SamplingSettings, "steps" | "blockLength" | "adaptiveLength">;
+
+function resolvePace(request: SamplingRequest, decoding: Decoding): Pace {
+  const { generationLength, blockLength: asked } = request;
+  if (asked !== undefined) checkCount(asked, "block_length");
+  if (request.adaptiveLength) {
+    return resolveAdaptivePace(request, request.adaptiveLength, decoding);
+  }
+  const steps = request.steps ?? defaultSteps(generationLength, asked);
+  checkCount(steps, "steps");
+  const blockLength = asked ?? chooseBlockLength(generationLength, steps);
+  checkBlocks(generationLength, blockLength, steps);
+  return { steps, blockLength, adaptiveLength: null };
+}
+
+function resolveAdaptivePace(
+  request: SamplingRequest,
+  adaptive: AdaptiveLengthRequest,
+  decoding: Decoding,
+): Pace {
+  if (decoding.kind !== "threshold") {
+    throw invalid("adaptive_length", "goes with a confidence threshold");
+  }
+  const adaptiveLength = resolveAdaptiveLength(adaptive, request.generationLength);
+  const enough = maxAdaptiveSteps(adaptiveLength, request.generationLength);
+  const steps = request.steps ?? enough;
+  checkCount(steps, "steps");
+  return {
+    steps: Math.min(steps, enough),
+    blockLength: request.blockLength ?? ADAPTIVE_BLOCK_LENGTH,
+    adaptiveLength,
+  };
+}
+
+function resolveRevision(
+  request: SamplingRequest,
+): Pick<SamplingSettings, "revisionSteps" | "revisionThreshold"> {
+  const { revisionSteps = 0, revisionThreshold = DEFAULT_REVISION_THRESHOLD } = request;
+  const isCount = Number.isSafeInteger(revisionSteps) && revisionSteps >= 0;
+  if (!isCount || revisionSteps > MAX_REVISION_STEPS) {
+    throw invalid("revision_steps", `is a whole number from 0 to ${MAX_REVISION_STEPS}`);
+  }
+  if (revisionSteps > 0 && request.remasking === "random") {
+    throw invalid("revision_steps", "goes by confidence, which random remasking draws");
+  }
+  return {
+    revisionSteps,
+    revisionThreshold: checkRange(revisionThreshold, 1, "revision_threshold"),
+  };
+}
+
+function defaultDecoding(request: SamplingRequest): Decoding {
+  if (!request.adaptiveLength) return { kind: "schedule" };
+  return { kind: "threshold", threshold: ADAPTIVE_THRESHOLD };
 }
 
 function defaultSteps(generationLength: number, blockLength: number | undefined): number {
@@ -132,13 +213,17 @@ function checkBlocks(generationLength: number, blockLength: number, steps: numbe
 
 function checkCount(value: number, param: string): void {
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new ApiError("invalid_parameter", `${param} is a whole number of at least 1.`, { param });
+    throw invalid(param, "is a whole number of at least 1");
   }
 }
 
 function checkRange(value: number, max: number, param: string): number {
   if (!(value >= 0 && value <= max)) {
-    throw new ApiError("invalid_parameter", `${param} lies between 0 and ${max}.`, { param });
+    throw invalid(param, `lies between 0 and ${max}`);
   }
   return value;
+}
+
+function invalid(param: string, rule: string): ApiError {
+  return new ApiError("invalid_parameter", `${param} ${rule}.`, { param });
 }

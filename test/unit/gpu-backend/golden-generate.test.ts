@@ -2,10 +2,8 @@
 import { afterAll, describe, it } from "vitest";
 import { Canvas } from "../../../gpu-backend/canvas/canvas.ts";
 import { denoiseRows } from "../../../gpu-backend/commands/denoise-rows.ts";
-import {
-  type DenoisingStep,
-  ReverseProcess,
-} from "../../../gpu-backend/sampler/reverse-process.ts";
+import type { DenoisingStep } from "../../../gpu-backend/sampler/denoising-step.ts";
+import { ReverseProcess } from "../../../gpu-backend/sampler/reverse-process.ts";
 import { resolveSamplingSettings } from "../../../gpu-backend/sampler/sampling-settings.ts";
 import { createTableRandom, type NoiseStep } from "../../../gpu-backend/sampler/table-random.ts";
 import { GoldenPredictors, readGolden } from "./golden-predictor.ts";

@@ -4,10 +4,8 @@ import { Canvas } from "../../../../gpu-backend/canvas/canvas.ts";
 import { denoiseRows } from "../../../../gpu-backend/commands/denoise-rows.ts";
 import { createCounterRandom } from "../../../../gpu-backend/sampler/counter-random.ts";
 import type { Decoding } from "../../../../gpu-backend/sampler/decoding.ts";
-import {
-  type DenoisingStep,
-  ReverseProcess,
-} from "../../../../gpu-backend/sampler/reverse-process.ts";
+import type { DenoisingStep } from "../../../../gpu-backend/sampler/denoising-step.ts";
+import { ReverseProcess } from "../../../../gpu-backend/sampler/reverse-process.ts";
 import {
   resolveSamplingSettings,
   type SamplingRequest,

@@ -1,0 +1,137 @@
+/**
+ * Where a run stands among its blocks.
+ *
+ * Owns: the blocks' bounds and quotas, what a step owes to its block, and when the next one begins.
+ * Does not own: the writes to the canvas, what comes before and after the blocks (reverse-process.ts).
+ */
+
+import type { Canvas } from "../canvas/canvas.ts";
+import type { StepDuty } from "./denoise-step.ts";
+import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
+import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
+
+/** The place of a walk that was interrupted. */
+export interface BlockPosition {
+  readonly block: number;
+  readonly blockStep: number;
+  readonly quotas: readonly number[];
+}
+
+/** One run's way over the blocks of its canvas, first to last. */
+export class BlockWalk {
+  readonly #canvas: Canvas;
+  readonly #settings: SamplingSettings;
+  /** True where every block must end filled, also under LLaDA's schedule. */
+  readonly #alwaysFills: boolean;
+  #block = 0;
+  #blockStep = 0;
+  /** One quota per step of the block; empty where the decoder goes by none. */
+  #quotas: readonly number[] = [];
+
+  /** @param position Null at the start of a run. */
+  constructor(
+    canvas: Canvas,
+    settings: SamplingSettings,
+    alwaysFills: boolean,
+    position: BlockPosition | null,
+  ) {
+    this.#canvas = canvas;
+    this.#settings = settings;
+    this.#alwaysFills = alwaysFills;
+    if (position === null) {
+      this.#enter(0);
+      return;
+    }
+    this.#block = position.block;
+    this.#blockStep = position.blockStep;
+    this.#quotas = position.quotas;
+  }
+
+  /** From 0; {@link blockCount} once every block is done. */
+  get block(): number {
+    return this.#block;
+  }
+
+  /** Step inside the block, from 0. */
+  get blockStep(): number {
+    return this.#blockStep;
+  }
+
+  get position(): BlockPosition {
+    return { block: this.#block, blockStep: this.#blockStep, quotas: this.#quotas };
+  }
+
+  /** Blocks of the generation region as long as it is now; the last may be short. */
+  get blockCount(): number {
+    const { generationLength, blockLength, adaptiveLength } = this.#settings;
+    const length = adaptiveLength === null ? generationLength : this.#canvas.generationLength;
+    return Math.ceil(length / blockLength);
+  }
+
+  get isFinished(): boolean {
+    return this.#block >= this.blockCount;
+  }
+
+  /** First column of the block. */
+  get start(): number {
+    return this.#canvas.generationColumn(this.#block * this.#settings.blockLength);
+  }
+
+  /** The column after the block's last. */
+  get end(): number {
+    const columns = (this.#block + 1) * this.#settings.blockLength;
+    const last = Math.min(columns, this.#canvas.generationLength) - 1;
+    return this.#canvas.generationColumn(last) + 1;
+  }
+
+  /** What the step about to be taken must achieve. */
+  duty(candidateCount: number): StepDuty {
+    const quota = this.#quotas[this.#blockStep] ?? 0;
+    const isLast = this.#blockStep + 1 >= this.#steps();
+    if (isPacedBySteps(this.#settings)) {
+      const mustFill = isLast && this.#alwaysFills;
+      return { quota, mustProgress: false, fillsFrom: mustFill ? this.start : null };
+    }
+    const isFilled = this.#maskedCount() === 0;
+    const leastQuota = isFilled ? 0 : 1;
+    return {
+      quota: this.#quotas.length > 0 ? Math.max(leastQuota, quota) : candidateCount,
+      mustProgress: !isFilled,
+      fillsFrom: isLast ? this.start : null,
+    };
+  }
+
+  /** Counts the step that was taken and begins the next block where this one is done. */
+  advance(): void {
+    this.#blockStep += 1;
+    const isFilled = !isPacedBySteps(this.#settings) && this.#maskedCount() === 0;
+    if (isFilled || this.#blockStep >= this.#steps()) this.#enter(this.#block + 1);
+  }
+
+  #maskedCount(): number {
+    return this.#canvas.countMasked(this.#settings.maskTokenId, this.start, this.end);
+  }
+
+  /** Steps of the block: exactly so many where it is paced by steps, else at most. */
+  #steps(): number {
+    // An adaptive run is capped as a whole: how many blocks it will have is not known.
+    if (this.#settings.adaptiveLength !== null) return Number.MAX_SAFE_INTEGER;
+    return stepsOfBlock(this.#settings.steps, this.blockCount, this.#block);
+  }
+
+  /** Begins `block`, or the next one that a decoder without fixed steps has work in. */
+  #enter(block: number): void {
+    this.#block = block;
+    this.#blockStep = 0;
+    const skipsFilled = !isPacedBySteps(this.#settings);
+    while (skipsFilled && !this.isFinished && this.#maskedCount() === 0) this.#block += 1;
+    if (this.isFinished) return;
+    // The block's own masks alone count, although masks before it compete for its quotas.
+    this.#quotas = this.#goesByQuota() ? transferSchedule(this.#maskedCount(), this.#steps()) : [];
+  }
+
+  #goesByQuota(): boolean {
+    const { kind } = this.#settings.decoding;
+    return kind === "schedule" || kind === "filling-schedule";
+  }
+}
