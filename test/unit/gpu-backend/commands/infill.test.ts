@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { Ajv } from "ajv";
-import { describe, it } from "vitest";
+import { afterAll, describe, it } from "vitest";
+import { runCli } from "../../../../gpu-backend/cli.ts";
 
 const CLI = new URL("../../../../gpu-backend/cli.ts", import.meta.url).pathname;
 const MODEL = new URL("../../../../gpu-backend/model/default", import.meta.url).pathname;
@@ -16,6 +20,22 @@ async function infill(request: unknown) {
     new Promise<number | null>((resolve) => child.once("exit", resolve)),
   ]);
   return { code, answer: JSON.parse(output || error) };
+}
+
+const folder = mkdtempSync(join(tmpdir(), "infill-"));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The error of a request that is refused. */
+async function refusalOf(request: unknown): Promise<unknown> {
+  const file = join(folder, "request.json");
+  writeFileSync(file, JSON.stringify(request));
+  const errors: string[] = [];
+  const exitCode = await runCli(["infill", "--checkpoint", MODEL, "--request", file], {
+    writeOutput: (text) => errors.push(text),
+    writeError: (text) => errors.push(text),
+  });
+  return { exitCode, ...JSON.parse(errors.join("")).error };
 }
 
 describe("unmask infill", () => {
@@ -85,8 +105,6 @@ describe("unmask infill", () => {
     ],
     [{ schema: { enum: [] } }, "schema_not_satisfiable", "schema.enum"],
   ])("refuses %j: %s at %s", async ([request, code, param], { expect }) => {
-    const failed = await infill(request);
-    expect(failed.code).toBe(2);
-    expect(failed.answer.error).toMatchObject({ code, param });
+    expect(await refusalOf(request)).toMatchObject({ exitCode: 2, code, param });
   });
 });
