@@ -3,13 +3,16 @@
  *
  * Owns: left padding to one length, the flat indexes of the wanted logits, and the way back from
  * the batch's logits to each row.
- * Does not own: which rows run together (engine/), what the padded length is (length-bucket.ts).
+ * Does not own: which rows run together (engine/), what the padded length is (length-bucket.ts), the
+ * keys and values that stand for a context (model-runner/).
  */
 
-/** Canvas rows of one length, packed for one forward pass. */
+import { lengthBucket } from "./length-bucket.ts";
+
+/** Canvas rows of one shape, packed for one forward pass. */
 export interface CanvasBatch {
   readonly rowCount: number;
-  /** Columns of every row, padding included. */
+  /** Columns that are fed of every row: padding included, or the span. */
   readonly length: number;
   /** `[rowCount, length]` row-major. */
   readonly tokenIds: Int32Array;
@@ -17,6 +20,31 @@ export interface CanvasBatch {
   readonly attended: Uint8Array;
   /** Flat indexes `row * length + column` whose logits are wanted, ascending; may be empty. */
   readonly candidateIndexes: Int32Array;
+  /** Rows that are the context of spans to come, ascending; none when absent. */
+  readonly contextRows?: Int32Array;
+  /** What spans attend to beside themselves; absent where whole rows are fed. */
+  readonly context?: BatchContext;
+}
+
+/** The whole rows that the spans of a batch are parts of, as they were at an earlier pass. */
+export interface BatchContext {
+  /** Columns of every row, padding included. */
+  readonly length: number;
+  /** `[rowCount, length]`; keys and values are those of these ids, those of the span's columns unused. */
+  readonly tokenIds: Int32Array;
+  /** `[rowCount, length]`: 0 where the column is padding. */
+  readonly attended: Uint8Array;
+  /** `[rowCount]`: the column at which each span begins. */
+  readonly firstColumns: Int32Array;
+}
+
+/** Columns of a row to feed, among the rest of the row as an earlier pass saw it. */
+export interface RowSpan {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** `[rowLength]`: the row at the earlier pass; read, never written. */
+  readonly contextTokenIds: Int32Array;
 }
 
 /** One row to feed to the mask predictor; a view that lives until its process commits. */
@@ -25,39 +53,137 @@ export interface PredictorRow {
   readonly tokenIds: Int32Array;
   /** `[rowLength]`: 0 where a column is padding; null when none is. */
   readonly attended: Uint8Array | null;
-  /** Columns whose logits are wanted, ascending; may be empty. */
+  /** Columns whose logits are wanted, ascending and inside the span; may be empty. */
   readonly candidateColumns: Int32Array;
+  /** True where spans to come have this row as their context. */
+  readonly isContext?: boolean;
+  /** The columns to feed; the whole row when absent. */
+  readonly span?: RowSpan;
+}
+
+/** What rows must have in common to share a forward pass. */
+export interface PassShape {
+  /** Padded length of the whole row, columns. */
+  readonly length: number;
+  /** Columns of the span; null where whole rows are fed. */
+  readonly spanLength: number | null;
+  /** Equal for equal shapes. */
+  readonly key: string;
 }
 
 /** Token id of padding columns; never attended to. */
 const PADDING_TOKEN_ID = 0;
 
 /**
- * Packs `rows` with padding on the left, so that every row ends at the batch's last column.
+ * Tells the shape of a row, from the row alone.
  *
- * @param length Columns of the batch, at least the longest row.
- * @throws {RangeError} if a row is longer than `length`.
+ * @param maxLength Most columns of a batch.
+ * @throws {RangeError} if the row is longer.
+ */
+export function passShape(row: PredictorRow, maxLength: number): PassShape {
+  const length = lengthBucket(row.tokenIds.length, maxLength);
+  const spanLength = row.span === undefined ? null : row.span.end - row.span.start;
+  return { length, spanLength, key: `${length}/${spanLength ?? "whole"}` };
+}
+
+/**
+ * Packs `rows` with padding on the left, so that every row ends at the last column of `length`.
+ *
+ * @param rows All whole, or all with spans of one length.
+ * @param length Columns of a whole row, at least the longest.
+ * @throws {RangeError} if a row is longer than `length`, or of another shape than the first.
  */
 export function packRows(rows: readonly PredictorRow[], length: number): CanvasBatch {
-  const tokenIds = new Int32Array(rows.length * length).fill(PADDING_TOKEN_ID);
-  const attended = new Uint8Array(rows.length * length);
+  const [first] = rows;
+  if (first?.span === undefined) return packWholeRows(rows, length);
+  return packSpans(rows, first.span.end - first.span.start, length);
+}
+
+function packWholeRows(rows: readonly PredictorRow[], length: number): CanvasBatch {
   const candidateIndexes = new Int32Array(countCandidates(rows));
   let written = 0;
   for (const [rowIndex, row] of rows.entries()) {
-    const padding = length - row.tokenIds.length;
-    if (padding < 0) {
-      throw new RangeError(`a row of ${row.tokenIds.length} columns in a batch of ${length}`);
-    }
-    const start = rowIndex * length + padding;
-    tokenIds.set(row.tokenIds, start);
-    if (row.attended === null) attended.fill(1, start, (rowIndex + 1) * length);
-    else attended.set(row.attended, start);
+    if (row.span !== undefined) throw new RangeError("a span among whole rows");
+    const start = rowIndex * length + padding(row, length);
     for (const column of row.candidateColumns) {
       candidateIndexes[written] = start + column;
       written += 1;
     }
   }
-  return { rowCount: rows.length, length, tokenIds, attended, candidateIndexes };
+  const contextRows = [...rows.keys()].filter((rowIndex) => rows[rowIndex]?.isContext === true);
+  return {
+    rowCount: rows.length,
+    length,
+    ...padRows(rows, length, (row) => row.tokenIds),
+    candidateIndexes,
+    ...(contextRows.length > 0 ? { contextRows: Int32Array.from(contextRows) } : {}),
+  };
+}
+
+function packSpans(
+  rows: readonly PredictorRow[],
+  spanLength: number,
+  contextLength: number,
+): CanvasBatch {
+  const tokenIds = new Int32Array(rows.length * spanLength);
+  const attended = new Uint8Array(rows.length * spanLength).fill(1);
+  const candidateIndexes = new Int32Array(countCandidates(rows));
+  const firstColumns = new Int32Array(rows.length);
+  let written = 0;
+  for (const [rowIndex, row] of rows.entries()) {
+    const { start, end } = spanOf(row);
+    if (end - start !== spanLength) {
+      throw new RangeError(`a span of ${end - start} columns in a batch of ${spanLength}`);
+    }
+    const flat = rowIndex * spanLength;
+    tokenIds.set(row.tokenIds.subarray(start, end), flat);
+    if (row.attended !== null) attended.set(row.attended.subarray(start, end), flat);
+    firstColumns[rowIndex] = padding(row, contextLength) + start;
+    for (const column of row.candidateColumns) {
+      if (column < start || column >= end) throw new RangeError("a candidate outside its span");
+      candidateIndexes[written] = flat + column - start;
+      written += 1;
+    }
+  }
+  const context = padRows(rows, contextLength, (row) => spanOf(row).contextTokenIds);
+  return {
+    rowCount: rows.length,
+    length: spanLength,
+    tokenIds,
+    attended,
+    candidateIndexes,
+    context: { length: contextLength, ...context, firstColumns },
+  };
+}
+
+/** Whole rows, `[rows, length]`, each ending at the last column. */
+function padRows(
+  rows: readonly PredictorRow[],
+  length: number,
+  read: (row: PredictorRow) => Int32Array,
+): { tokenIds: Int32Array; attended: Uint8Array } {
+  const tokenIds = new Int32Array(rows.length * length).fill(PADDING_TOKEN_ID);
+  const attended = new Uint8Array(rows.length * length);
+  for (const [rowIndex, row] of rows.entries()) {
+    const start = rowIndex * length + padding(row, length);
+    tokenIds.set(read(row), start);
+    if (row.attended === null) attended.fill(1, start, (rowIndex + 1) * length);
+    else attended.set(row.attended, start);
+  }
+  return { tokenIds, attended };
+}
+
+function padding(row: PredictorRow, length: number): number {
+  const count = length - row.tokenIds.length;
+  if (count < 0) {
+    throw new RangeError(`a row of ${row.tokenIds.length} columns in a batch of ${length}`);
+  }
+  return count;
+}
+
+function spanOf(row: PredictorRow): RowSpan {
+  if (row.span === undefined) throw new RangeError("a whole row among spans");
+  return row.span;
 }
 
 /**

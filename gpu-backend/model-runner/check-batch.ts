@@ -1,5 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 
 /** What a network can take. */
 export interface BatchLimits {
@@ -37,6 +37,29 @@ export function checkBatch(batch: CanvasBatch, limits: BatchLimits): void {
     "candidateIndexes",
     "holds an index outside the batch",
   );
+  demand(
+    batch.contextRows?.every((row) => row >= 0 && row < rowCount) !== false,
+    "contextRows",
+    "holds an index outside the batch",
+  );
+  if (batch.context !== undefined) checkContext(batch, batch.context, limits);
+}
+
+function checkContext(batch: CanvasBatch, context: BatchContext, limits: BatchLimits): void {
+  const { rowCount, length } = batch;
+  demand(
+    context.firstColumns.length === rowCount,
+    "context.firstColumns",
+    "must have rowCount elements",
+  );
+  demand(
+    context.firstColumns.every((first) => first >= 0 && first + length <= context.length),
+    "context.firstColumns",
+    "leads outside the context",
+  );
+  const { tokenIds, attended } = context;
+  const rows = { rowCount, length: context.length, tokenIds, attended };
+  checkBatch({ ...rows, candidateIndexes: new Int32Array(0) }, limits);
 }
 
 function demand(condition: boolean, param: string, complaint: string): void {

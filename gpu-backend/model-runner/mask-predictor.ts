@@ -12,10 +12,14 @@ export interface MaskPredictor {
   /** Most columns of a batch. */
   readonly maxLength: number;
   /**
-   * One forward pass.
+   * One forward pass: a row's logits follow from its ids, and of a span from its context's ids too.
+   *
+   * Keys and values of a batch's `contextRows` are kept for spans to come, as long as there is room; of
+   * a context that is not kept they are computed again. Only the time tells the difference.
    *
    * @returns Logits `[candidateIndexes.length, logitCount]`, row-major float32, owned by the caller.
-   *   A row's logits are bit-identical whatever other rows are in the batch.
+   *   A row's logits are bit-identical whatever other rows are in the batch, and whether its context
+   *   was kept or not.
    * @throws {ApiError} `session_failed` if the runtime fails; the predictor stays usable.
    */
   predict(batch: CanvasBatch): Promise<Float32Array>;

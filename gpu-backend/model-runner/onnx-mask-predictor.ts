@@ -8,7 +8,7 @@
 
 import type { Worker } from "node:worker_threads";
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 import { type BatchLimits, checkBatch } from "./check-batch.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import type { SessionReply, SessionRequest } from "./session-messages.ts";
@@ -81,9 +81,8 @@ export class OnnxMaskPredictor implements MaskPredictor {
   #sendFirst(): void {
     const call = this.#calls[0];
     if (call !== undefined) {
-      const { tokenIds, attended, candidateIndexes } = call.batch;
-      const transfer = [tokenIds, attended, candidateIndexes].map((array) => array.buffer);
-      this.#post({ kind: "predict", id: call.id, batch: call.batch }, transfer as ArrayBuffer[]);
+      const request = { kind: "predict", id: call.id, batch: call.batch } as const;
+      this.#post(request, listBuffers(call.batch));
     }
   }
 
@@ -129,11 +128,28 @@ export class OnnxMaskPredictor implements MaskPredictor {
 
 /** The caller keeps its arrays; the copies, a few kilobytes, are transferred. */
 function copyBatch(batch: CanvasBatch): CanvasBatch {
+  const { contextRows, context } = batch;
   return {
     rowCount: batch.rowCount,
     length: batch.length,
     tokenIds: batch.tokenIds.slice(),
     attended: batch.attended.slice(),
     candidateIndexes: batch.candidateIndexes.slice(),
+    ...(contextRows === undefined ? {} : { contextRows: contextRows.slice() }),
+    ...(context === undefined ? {} : { context: copyContext(context) }),
   };
+}
+
+function copyContext(context: BatchContext): BatchContext {
+  return {
+    length: context.length,
+    tokenIds: context.tokenIds.slice(),
+    attended: context.attended.slice(),
+    firstColumns: context.firstColumns.slice(),
+  };
+}
+
+function listBuffers(batch: CanvasBatch): ArrayBuffer[] {
+  const arrays = [...Object.values(batch), ...Object.values(batch.context ?? {})];
+  return arrays.filter(ArrayBuffer.isView).map(({ buffer }) => buffer as ArrayBuffer);
 }

@@ -21,8 +21,12 @@ export interface SessionOptions {
 
 /** A tensor to feed, row-major. */
 export type InputTensor =
+  | { readonly type: "float32"; readonly shape: readonly number[]; readonly data: Float32Array }
   | { readonly type: "int32"; readonly shape: readonly number[]; readonly data: Int32Array }
   | { readonly type: "bool"; readonly shape: readonly number[]; readonly data: Uint8Array };
+
+/** Float32 outputs by name, row-major; owned by the caller. */
+export type OutputTensors = Readonly<Record<string, Float32Array>>;
 
 /** A loaded graph. Calls block the thread. */
 export interface OnnxSession {
@@ -30,11 +34,13 @@ export interface OnnxSession {
    * Runs the graph.
    *
    * @param inputs Just the graph's inputs, by name.
-   * @param outputName A float32 output of the graph.
-   * @returns The output's data, owned by the caller.
+   * @param outputNames Float32 outputs of the graph; the others are not copied out of the runtime.
    * @throws {ApiError} `session_failed`; the session stays usable.
    */
-  run(inputs: Readonly<Record<string, InputTensor>>, outputName: string): Promise<Float32Array>;
+  run(
+    inputs: Readonly<Record<string, InputTensor>>,
+    outputNames: readonly string[],
+  ): Promise<OutputTensors>;
   /** Frees the native memory. */
   release(): Promise<void>;
 }
@@ -57,13 +63,10 @@ export async function createOnnxSession(
 ): Promise<OnnxSession> {
   const session = await load(graph, weightsFolder, options);
   return {
-    async run(inputs, outputName) {
-      checkNames(session, inputs, outputName);
-      const output = await runNative(session, inputs, outputName);
-      if (!(output?.data instanceof Float32Array)) {
-        throw new ApiError("session_failed", `The output ${outputName} is not float32.`);
-      }
-      return output.data;
+    async run(inputs, outputNames) {
+      checkNames(session, inputs, outputNames);
+      const results = await runNative(session, inputs, outputNames);
+      return Object.fromEntries(outputNames.map((name) => [name, readOutput(results, name)]));
     },
     release: () => session.release(),
   };
@@ -95,7 +98,7 @@ async function load(
 function checkNames(
   session: InferenceSession,
   inputs: Readonly<Record<string, InputTensor>>,
-  outputName: string,
+  outputNames: readonly string[],
 ): void {
   const missing = session.inputNames.find((name) => !Object.hasOwn(inputs, name));
   const unknown = Object.keys(inputs).find((name) => !session.inputNames.includes(name));
@@ -103,29 +106,42 @@ function checkNames(
     const fault = missing === undefined ? `has no input ${unknown}` : `lacks its input ${missing}`;
     throw new ApiError("session_failed", `The graph ${fault}.`);
   }
-  if (!session.outputNames.includes(outputName)) {
-    throw new ApiError("session_failed", `The graph has no output ${outputName}.`);
+  const unknownOutput = outputNames.find((name) => !session.outputNames.includes(name));
+  if (unknownOutput !== undefined) {
+    throw new ApiError("session_failed", `The graph has no output ${unknownOutput}.`);
   }
 }
 
 async function runNative(
   session: InferenceSession,
   inputs: Readonly<Record<string, InputTensor>>,
-  outputName: string,
-): Promise<Tensor | undefined> {
+  outputNames: readonly string[],
+): Promise<InferenceSession.OnnxValueMapType> {
   try {
     const feeds = Object.fromEntries(
       Object.entries(inputs).map(([name, input]) => [name, toTensor(input)]),
     );
-    const results = await session.run(feeds, [outputName]);
-    return results[outputName];
+    return await session.run(feeds, outputNames);
   } catch (cause) {
     throw new ApiError("session_failed", "The runtime failed during a forward pass.", { cause });
   }
 }
 
 function toTensor(input: InputTensor): Tensor {
-  return input.type === "int32"
-    ? new Tensor("int32", input.data, input.shape)
-    : new Tensor("bool", input.data, input.shape);
+  switch (input.type) {
+    case "float32":
+      return new Tensor("float32", input.data, input.shape);
+    case "int32":
+      return new Tensor("int32", input.data, input.shape);
+    case "bool":
+      return new Tensor("bool", input.data, input.shape);
+  }
+}
+
+function readOutput(results: InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const data = results[name]?.data;
+  if (!(data instanceof Float32Array)) {
+    throw new ApiError("session_failed", `The output ${name} is not float32.`);
+  }
+  return data;
 }

@@ -1,4 +1,5 @@
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { NetworkShape } from "./network.ts";
 import type { SessionOptions } from "./onnx-session.ts";
 
 /** What the session's thread is started with. */
@@ -6,6 +7,9 @@ export interface SessionWorkerData {
   /** Encoded ONNX model. */
   readonly graph: Uint8Array;
   readonly weightsFolder: string;
+  readonly shape: NetworkShape;
+  /** Most bytes of keys and values to keep for spans. */
+  readonly maxContextBytes: number;
   readonly options: SessionOptions;
 }
 

@@ -50,6 +50,8 @@ export class GraphBuilder {
   readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
   readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
   readonly #initializerNames = new Set<string>();
+  /** Names that outputs have in the graph, by value. */
+  readonly #outputNames = new Map<Value, string>();
 
   /** Declares an input; a string in `shape` is a size known only at run time. */
   input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
@@ -57,9 +59,12 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Declares `value` as an output of the graph, called `name`. */
+  /**
+   * Declares `value`, which a node made, as an output of the graph, called `name`; no copy is made.
+   * A value is an output once.
+   */
   output(name: string, value: Value, type: ElementType, shape: readonly (number | string)[]): void {
-    this.#nodes.push({ opType: "Identity", name, input: [value], output: [name] });
+    this.#outputNames.set(value, name);
     this.#outputs.push(valueInfo(name, type, shape));
   }
 
@@ -99,6 +104,12 @@ export class GraphBuilder {
     return this.#constant(name, DataType.UINT8, [], Uint8Array.of(value));
   }
 
+  /** Adds a constant int64 without dimensions. */
+  integer(name: string, value: number): Value {
+    const rawData = new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
+    return this.#constant(name, DataType.INT64, [], rawData);
+  }
+
   /** Refers to a tensor of the checkpoint where it lies, in its own element type. */
   weight(name: string, tensor: TensorLocation): Value {
     return this.#initializer({
@@ -119,6 +130,11 @@ export class GraphBuilder {
     return type === "F32" ? value : this.node("Cast", [value], { to: DataType.FLOAT });
   }
 
+  /** Converts integers to int64, as positions and axes are. */
+  toInt64(value: Value): Value {
+    return this.node("Cast", [value], { to: DataType.INT64 });
+  }
+
   /** Encodes the graph. */
   encode(graphName: string): Uint8Array {
     return onnx.ModelProto.encode({
@@ -130,12 +146,18 @@ export class GraphBuilder {
       ],
       graph: {
         name: graphName,
-        node: this.#nodes,
+        node: this.#nodes.map((node) => this.#renameOutputs(node)),
         initializer: this.#initializers,
         input: this.#inputs,
         output: this.#outputs,
       },
     }).finish();
+  }
+
+  #renameOutputs(node: onnxProto.onnx.INodeProto): onnxProto.onnx.INodeProto {
+    const rename = (values: readonly Value[] | null | undefined) =>
+      (values ?? []).map((value) => this.#outputNames.get(value) ?? value);
+    return { ...node, input: rename(node.input), output: rename(node.output) };
   }
 
   #constant(name: string, dataType: number, shape: readonly number[], rawData: Uint8Array): Value {

@@ -1,8 +1,10 @@
 /**
  * LLaDA's network as an ONNX model whose weights stay in the checkpoint's files.
  *
- * Owns: the whole-canvas graph: embedding, layers, and logits at candidate positions.
- * Does not own: one layer's arithmetic (transformer-layer.ts), running it (model-runner/).
+ * Owns: the graph: embedding, layers, and logits at candidate positions; where its own keys and
+ * values meet kept ones.
+ * Does not own: one layer's arithmetic (transformer-layer.ts), running it, and which keys and values
+ * are kept (model-runner/).
  * Walk: step 9.
  */
 
@@ -16,17 +18,20 @@ import {
   type LayerContext,
   multiplyWeight,
   normalize,
+  type Projections,
   projectAttention,
 } from "./transformer-layer.ts";
 
 /** Added to the score of a column that is not attended: its weight is then exactly 0 in float32. */
 const EXCLUDED_SCORE = -1e30;
 
-/** Inputs and outputs of the whole-canvas graph, by role. */
-export const FULL_GRAPH_NAMES = {
-  /** int32 `[batch, length]`. */
+/** Inputs and outputs of the graph, by role. */
+export const GRAPH_NAMES = {
+  /** int32 `[batch, length]`: the columns that are fed. */
   tokenIds: "token_ids",
-  /** bool `[batch, length]`. */
+  /** int32 `[batch]`: position of each row's first fed column. */
+  firstColumns: "first_columns",
+  /** bool `[batch, kept + length]`: the kept columns, then the fed ones. */
   attended: "attended",
   /** int32 `[candidates]`: flat indexes into `[batch, length]`. */
   candidateIndexes: "candidate_indexes",
@@ -34,26 +39,45 @@ export const FULL_GRAPH_NAMES = {
   logits: "logits",
 } as const;
 
+/** Keys (rotated) and values of one layer, float32 `[batch, columns, kvHeadCount * headSize]`. */
+export interface KeyValueNames {
+  readonly keys: string;
+  readonly values: string;
+}
+
+/** Inputs with the kept keys and values of each layer; `[batch, kept, …]`, where kept may be 0. */
+export function keptNames(layerCount: number): readonly KeyValueNames[] {
+  return nameLayers("kept", layerCount);
+}
+
+/** Outputs with the keys and values of the fed columns, of each layer; `[batch, length, …]`. */
+export function ownNames(layerCount: number): readonly KeyValueNames[] {
+  return nameLayers("own", layerCount);
+}
+
 /**
  * Writes the network of a checkpoint as ONNX.
  *
- * Only keys and values are needed of the last layer at positions that are no candidates, so its
+ * One graph serves whole canvases (nothing is kept) and spans of them, so the weights are in memory
+ * once. Only keys and values are needed of the last layer at positions that are no candidates, so its
  * feed-forward network, the final norm and the output head run on the candidates alone.
  *
  * @returns The encoded model; external data is relative to `checkpoint.table.folder`.
  */
-export function buildFullGraph(checkpoint: Checkpoint): Uint8Array {
+export function buildGraph(checkpoint: Checkpoint): Uint8Array {
   const { config } = checkpoint;
   const builder = new GraphBuilder();
-  const tokenIds = builder.input(FULL_GRAPH_NAMES.tokenIds, "int32", ["batch", "length"]);
-  const attended = builder.input(FULL_GRAPH_NAMES.attended, "bool", ["batch", "length"]);
-  const candidates = builder.input(FULL_GRAPH_NAMES.candidateIndexes, "int32", ["candidates"]);
-  const context = createContext(builder, checkpoint, tokenIds);
-  const mask = buildMask(builder, attended);
+  const tokenIds = builder.input(GRAPH_NAMES.tokenIds, "int32", ["batch", "length"]);
+  const firstColumns = builder.input(GRAPH_NAMES.firstColumns, "int32", ["batch"]);
+  const attended = builder.input(GRAPH_NAMES.attended, "bool", ["batch", "keys"]);
+  const candidates = builder.input(GRAPH_NAMES.candidateIndexes, "int32", ["candidates"]);
+  const context = createContext(builder, checkpoint, tokenIds, firstColumns);
+  const mask = buildMask(builder, attended, tokenIds);
 
   let hidden = embed(context, tokenIds);
   for (let layerIndex = 0; layerIndex < config.layerCount; layerIndex += 1) {
-    let mixed = attend(context, projectAttention(context, layerIndex, hidden), mask);
+    const own = projectAttention(context, layerIndex, hidden);
+    let mixed = attend(context, joinKept(context, layerIndex, own), mask);
     if (layerIndex === config.layerCount - 1) {
       mixed = builder.node("Gather", [mixed, candidates], { axis: 0 });
       hidden = builder.node("Gather", [hidden, candidates], { axis: 0 });
@@ -61,14 +85,22 @@ export function buildFullGraph(checkpoint: Checkpoint): Uint8Array {
     hidden = finishLayer(context, layerIndex, hidden, mixed);
   }
   const logits = predictLogits(context, hidden);
-  builder.output(FULL_GRAPH_NAMES.logits, logits, "float32", ["candidates", config.embeddingSize]);
+  builder.output(GRAPH_NAMES.logits, logits, "float32", ["candidates", config.embeddingSize]);
   return builder.encode("mask_predictor");
+}
+
+function nameLayers(prefix: string, layerCount: number): KeyValueNames[] {
+  return Array.from({ length: layerCount }, (_, layerIndex) => ({
+    keys: `${prefix}_keys_${layerIndex}`,
+    values: `${prefix}_values_${layerIndex}`,
+  }));
 }
 
 function createContext(
   builder: GraphBuilder,
   checkpoint: Checkpoint,
   tokenIds: Value,
+  firstColumns: Value,
 ): LayerContext {
   const { config, table } = checkpoint;
   const { maxSequenceLength: length, headSize } = config;
@@ -81,23 +113,57 @@ function createContext(
     tensors: table.tensors,
     batchShape: builder.node("Concat", [shape, rest], { axis: 0 }),
     rowsShape: builder.integers("rows_shape", [-1, config.modelSize]),
-    firstPosition: builder.integers("first_position", [0]),
+    positions: buildPositions(builder, tokenIds, firstColumns),
     cosines: builder.floats("cosines", [length, headSize / 2], rotary.cosines),
     sines: builder.floats("sines", [length, headSize / 2], rotary.sines),
   };
 }
 
-/** Turns `[batch, length]` into scores to add, `[batch, 1, length, length]`. */
-function buildMask(builder: GraphBuilder, attended: Value): Value {
+/** Position of every fed column, int64 `[batch, length]`. */
+function buildPositions(builder: GraphBuilder, tokenIds: Value, firstColumns: Value): Value {
+  const axes = builder.integers("position_axes", [1]);
+  const first = builder.node("Unsqueeze", [builder.toInt64(firstColumns), axes]);
+  const zero = builder.integer("zero", 0);
+  const one = builder.integer("one", 1);
+  const length = builder.node("Squeeze", [
+    builder.node("Shape", [tokenIds], { start: 1, end: 2 }),
+    builder.integers("length_axes", [0]),
+  ]);
+  return builder.node("Add", [first, builder.node("Range", [zero, length, one])]);
+}
+
+/** Turns `[batch, keys]` into scores to add, `[batch, 1, length, keys]`. */
+function buildMask(builder: GraphBuilder, attended: Value, tokenIds: Value): Value {
   const included = builder.floats("included_score", [], new Float32Array([0]));
   const excluded = builder.floats("excluded_score", [], new Float32Array([EXCLUDED_SCORE]));
   const scores = builder.node("Where", [attended, included, excluded]);
   const perKey = builder.node("Unsqueeze", [scores, builder.integers("mask_axes", [1, 2])]);
   // The operator does not broadcast over queries by itself.
-  const length = builder.node("Shape", [attended], { start: 1, end: 2 });
-  const one = builder.integers("one", [1]);
-  const perQuery = builder.node("Concat", [one, one, length, one], { axis: 0 });
+  const length = builder.node("Shape", [tokenIds], { start: 1, end: 2 });
+  const ones = builder.integers("ones", [1]);
+  const perQuery = builder.node("Concat", [ones, ones, length, ones], { axis: 0 });
   return builder.node("Expand", [perKey, perQuery]);
+}
+
+/** Publishes a layer's own keys and values, and puts the kept ones before them. */
+function joinKept(context: LayerContext, layerIndex: number, own: Projections): Projections {
+  const { builder, config } = context;
+  const size = config.kvHeadCount * config.headSize;
+  const { layerCount } = config;
+  const kept = keptNames(layerCount)[layerIndex];
+  const published = ownNames(layerCount)[layerIndex];
+  if (kept === undefined || published === undefined) return own;
+  builder.output(published.keys, own.keys, "float32", ["batch", "length", size]);
+  builder.output(published.values, own.values, "float32", ["batch", "length", size]);
+  const join = (name: string, value: Value) =>
+    builder.node("Concat", [builder.input(name, "float32", ["batch", "kept", size]), value], {
+      axis: 1,
+    });
+  return {
+    queries: own.queries,
+    keys: join(kept.keys, own.keys),
+    values: join(kept.values, own.values),
+  };
 }
 
 /** Looks token ids up: `[batch * length, modelSize]`. */

@@ -22,14 +22,17 @@ export interface LayerContext {
   readonly batchShape: Value;
   /** int64 `[2]`: -1, modelSize. */
   readonly rowsShape: Value;
-  /** Absolute position of the first column, int64 `[1]`. */
-  readonly firstPosition: Value;
+  /** Position of every column, int64 `[batch, length]`. */
+  readonly positions: Value;
   /** `[maxSequenceLength, headSize / 2]`. */
   readonly cosines: Value;
   readonly sines: Value;
 }
 
-/** `[batch, length, heads * headSize]` float32; queries and keys are rotated. */
+/**
+ * `[batch, length, heads * headSize]` float32; queries and keys are rotated. Keys and values may have
+ * other columns than the queries.
+ */
 export interface Projections {
   readonly queries: Value;
   readonly keys: Value;
@@ -117,7 +120,7 @@ function useWeight(context: LayerContext, tensorName: string): Value {
 function rotate(context: LayerContext, heads: Value, headCount: number): Value {
   return context.builder.node(
     "RotaryEmbedding",
-    [heads, context.firstPosition, context.cosines, context.sines],
+    [heads, context.positions, context.cosines, context.sines],
     { interleaved: 0, num_heads: headCount },
     MICROSOFT_DOMAIN,
   );

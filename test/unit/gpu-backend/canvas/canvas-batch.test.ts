@@ -3,6 +3,7 @@ import { describe, it } from "vitest";
 import {
   type PredictorRow,
   packRows,
+  passShape,
   splitLogits,
 } from "../../../../gpu-backend/canvas/canvas-batch.ts";
 
@@ -81,5 +82,82 @@ describe("splitLogits", () => {
     const views = splitLogits([row([0, 2]), row([]), row([1])], logits, 2);
     expect(views.map((view) => view.length)).toEqual([4, 0, 2]);
     expect(views.every((view) => view.buffer === logits.buffer)).toBe(true);
+  });
+});
+
+/** Rows that feed columns 2 to 5 of their own ids, in a context of other ids. */
+const spans = rows
+  .map((given) => given.filter(({ tokenIds }) => tokenIds.length >= 5))
+  .filter((given) => given.length > 0)
+  .map((given) =>
+    given.map((row) => ({
+      ...row,
+      candidateColumns: row.candidateColumns.filter((column) => column >= 2 && column < 5),
+      span: { start: 2, end: 5, contextTokenIds: row.tokenIds.map((id) => id + 100) },
+    })),
+  );
+
+describe("packRows with spans", () => {
+  it("feeds the span alone, at its place in the padded context", ({ expect }) => {
+    fc.assert(
+      fc.property(spans, (given) => {
+        const batch = packRows(given, 12);
+        expect(batch.length).toBe(3);
+        for (const [index, row] of given.entries()) {
+          const end = (index + 1) * 12;
+          const start = end - row.tokenIds.length;
+          expect(batch.tokenIds.slice(index * 3, index * 3 + 3)).toEqual(row.tokenIds.slice(2, 5));
+          expect(batch.context?.tokenIds.slice(start, end)).toEqual(row.span.contextTokenIds);
+          expect(batch.context?.firstColumns[index]).toBe(start - index * 12 + 2);
+          const attended = row.attended ?? new Uint8Array(row.tokenIds.length).fill(1);
+          expect(batch.context?.attended.slice(start, end)).toEqual(attended);
+          expect(batch.attended.slice(index * 3, index * 3 + 3)).toEqual(attended.slice(2, 5));
+        }
+      }),
+    );
+  });
+
+  it("finds every wanted column of a span again", ({ expect }) => {
+    fc.assert(
+      fc.property(spans, (given) => {
+        const batch = packRows(given, 12);
+        const split = splitLogits(given, Float32Array.from(batch.candidateIndexes), 1);
+        for (const [index, row] of given.entries()) {
+          const columns = [...(split[index] ?? [])].map((flat) => flat - index * 3 + 2);
+          expect(columns).toEqual([...row.candidateColumns]);
+        }
+      }),
+    );
+  });
+
+  it("refuses rows of two shapes and candidates outside the span", ({ expect }) => {
+    const tokenIds = Int32Array.of(1, 2, 3);
+    const whole = { tokenIds, attended: null, candidateColumns: Int32Array.of(1) };
+    const span = { ...whole, span: { start: 1, end: 2, contextTokenIds: tokenIds } };
+    const wider = { ...whole, span: { start: 0, end: 2, contextTokenIds: tokenIds } };
+    const outside = { ...span, candidateColumns: Int32Array.of(0) };
+    for (const given of [[whole, span], [span, whole], [span, wider], [outside]]) {
+      expect(() => packRows(given, 4)).toThrow(RangeError);
+    }
+  });
+});
+
+describe("passShape", () => {
+  it("is one for rows that may share a pass, and no other", ({ expect }) => {
+    const row = (length: number): PredictorRow => ({
+      tokenIds: new Int32Array(length),
+      attended: null,
+      candidateColumns: new Int32Array(0),
+    });
+    const span = (length: number, start: number, end: number): PredictorRow => ({
+      ...row(length),
+      span: { start, end, contextTokenIds: new Int32Array(length) },
+    });
+    const keyOf = (given: PredictorRow) => passShape(given, 512).key;
+    expect(keyOf(row(33))).toBe(keyOf(row(64)));
+    expect(keyOf(span(33, 0, 8))).toBe(keyOf(span(64, 20, 28)));
+    const different = [row(32), row(33), span(33, 0, 8), span(33, 0, 9), span(32, 0, 8)];
+    expect(new Set(different.map(keyOf)).size).toBe(different.length);
+    expect(passShape(span(33, 0, 8), 512)).toMatchObject({ length: 64, spanLength: 8 });
   });
 });

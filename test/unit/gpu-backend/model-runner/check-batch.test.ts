@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import type { CanvasBatch } from "../../../../gpu-backend/canvas/canvas-batch.ts";
+import type { BatchContext, CanvasBatch } from "../../../../gpu-backend/canvas/canvas-batch.ts";
 import { checkBatch } from "../../../../gpu-backend/model-runner/check-batch.ts";
 
 const LIMITS = { maxLength: 4, tokenIdCount: 10 };
@@ -11,9 +11,20 @@ const BATCH: CanvasBatch = {
   candidateIndexes: Int32Array.of(0, 5),
 };
 
+/** The spans of three columns lie at the beginning and the end of four. */
+const CONTEXT: BatchContext = {
+  length: 4,
+  tokenIds: new Int32Array(8).fill(9),
+  attended: new Uint8Array(8).fill(1),
+  firstColumns: Int32Array.of(0, 1),
+};
+
 describe("checkBatch", () => {
   it("accepts ids, masks and candidates at their limits", ({ expect }) => {
     expect(() => checkBatch(BATCH, LIMITS)).not.toThrow();
+    const spans = { ...BATCH, context: CONTEXT };
+    expect(() => checkBatch(spans, LIMITS)).not.toThrow();
+    expect(() => checkBatch({ ...BATCH, contextRows: Int32Array.of(0, 1) }, LIMITS)).not.toThrow();
   });
 
   it.for([
@@ -28,6 +39,14 @@ describe("checkBatch", () => {
     ["attended", { attended: Uint8Array.of(1, 1, 1, 1, 1, 2) }],
     ["candidateIndexes", { candidateIndexes: Int32Array.of(6) }],
     ["candidateIndexes", { candidateIndexes: Int32Array.of(-1) }],
+    ["contextRows", { contextRows: Int32Array.of(0, 2) }],
+    ["length", { context: { ...CONTEXT, length: 5 } }],
+    ["tokenIds", { context: { ...CONTEXT, tokenIds: Int32Array.of(1) } }],
+    ["tokenIds", { context: { ...CONTEXT, tokenIds: new Int32Array(8).fill(10) } }],
+    ["attended", { context: { ...CONTEXT, attended: new Uint8Array(7) } }],
+    ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(1) } }],
+    ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(0, 2) } }],
+    ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(-1, 0) } }],
   ] as const)("refuses and names %s: %j", ([param, change], { expect }) => {
     expect(() => checkBatch({ ...BATCH, ...change }, LIMITS)).toThrowError(
       expect.objectContaining({ code: "invalid_parameter", param }),

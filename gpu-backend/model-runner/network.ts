@@ -1,0 +1,225 @@
+/**
+ * The network in its session: batches in, logits out.
+ *
+ * Owns: the tensors that each kind of pass feeds, and the keys and values that stand for a context.
+ * Does not own: the runtime (onnx-session.ts), the graph (model/graph.ts), the thread that a pass
+ * blocks (session-worker.ts).
+ */
+
+import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
+import { GRAPH_NAMES, type KeyValueNames, keptNames, ownNames } from "../model/graph.ts";
+import { ContextStore, contextKey, type KeyValues } from "./context-store.ts";
+import type { InputTensor, OnnxSession, OutputTensors } from "./onnx-session.ts";
+
+/** What must be known of a network beside its graph. */
+export interface NetworkShape {
+  readonly layerCount: number;
+  /** Size of one column's keys in one layer: `kvHeadCount * headSize`. */
+  readonly kvSize: number;
+}
+
+/** Rows of one length, `[rowCount, length]`. */
+type Rows = Pick<CanvasBatch, "rowCount" | "length" | "tokenIds" | "attended">;
+
+/** A loaded network with its memo of contexts; one call at a time. */
+export class Network {
+  readonly #session: OnnxSession;
+  readonly #shape: NetworkShape;
+  readonly #store: ContextStore;
+  readonly #kept: readonly KeyValueNames[];
+  readonly #own: readonly KeyValueNames[];
+
+  /**
+   * @param session On the graph of model/graph.ts.
+   * @param maxContextBytes Most bytes of keys and values to keep; a context that is gone costs the
+   *   next span of it a whole pass.
+   */
+  constructor(session: OnnxSession, shape: NetworkShape, maxContextBytes: number) {
+    this.#session = session;
+    this.#shape = shape;
+    this.#store = new ContextStore(maxContextBytes);
+    this.#kept = keptNames(shape.layerCount);
+    this.#own = ownNames(shape.layerCount);
+  }
+
+  /**
+   * One forward pass; a second one before it where a context of the batch is not kept.
+   *
+   * @returns Logits of the candidates, `[candidates, embeddingSize]` row-major float32.
+   * @throws {ApiError} `session_failed`; the network stays usable.
+   */
+  async predict(batch: CanvasBatch): Promise<Float32Array> {
+    const outputs =
+      batch.context === undefined
+        ? await this.#feedWhole(batch, batch.contextRows ?? new Int32Array(0))
+        : await this.#feedSpans(batch, batch.context);
+    return readOutput(outputs, GRAPH_NAMES.logits);
+  }
+
+  async #feedWhole(batch: CanvasBatch, contextRows: Int32Array): Promise<OutputTensors> {
+    const inputs = {
+      ...this.#keptInputs(batch.rowCount, 0, () => new Float32Array(0)),
+      ...toInputs(batch, new Int32Array(batch.rowCount), batch.attended),
+    };
+    const ownNeeded = contextRows.length > 0 ? this.#own : [];
+    const outputs = await this.#session.run(inputs, [
+      GRAPH_NAMES.logits,
+      ...ownNeeded.flatMap(({ keys, values }) => [keys, values]),
+    ]);
+    for (const row of contextRows) {
+      this.#store.put(keyOfRow(batch, row), this.#readOwn(outputs, batch.rowCount, row));
+    }
+    return outputs;
+  }
+
+  async #feedSpans(batch: CanvasBatch, context: BatchContext): Promise<OutputTensors> {
+    const { rowCount } = batch;
+    const contexts = await this.#findContexts({ rowCount, ...context });
+    const inputs = {
+      ...this.#keptInputs(rowCount, context.length, (layer, part) =>
+        joinRows(contexts.map((kept) => kept[part][layer] ?? new Float32Array(0))),
+      ),
+      ...toInputs(batch, context.firstColumns, attendedColumns(batch, context)),
+    };
+    return await this.#session.run(inputs, [GRAPH_NAMES.logits]);
+  }
+
+  /** Keys and values of every row, computed where they are not kept. */
+  async #findContexts(rows: Rows): Promise<KeyValues[]> {
+    const found = new Map<string, KeyValues>();
+    const missing = new Map<string, number>();
+    const keys = Array.from({ length: rows.rowCount }, (_, row) => keyOfRow(rows, row));
+    for (const [row, key] of keys.entries()) {
+      const kept = this.#store.get(key);
+      if (kept === undefined) missing.set(key, row);
+      else found.set(key, kept);
+    }
+    if (missing.size > 0) {
+      for (const [key, kept] of await this.#computeContexts(rows, missing)) found.set(key, kept);
+    }
+    return keys.map((key) => found.get(key) ?? { keys: [], values: [] });
+  }
+
+  async #computeContexts(
+    rows: Rows,
+    missing: ReadonlyMap<string, number>,
+  ): Promise<Map<string, KeyValues>> {
+    const { length } = rows;
+    const indexes = [...missing.values()];
+    const batch: CanvasBatch = {
+      rowCount: indexes.length,
+      length,
+      tokenIds: Int32Array.from(
+        indexes.flatMap((row) => [...sliceRow(rows.tokenIds, length, row)]),
+      ),
+      attended: Uint8Array.from(
+        indexes.flatMap((row) => [...sliceRow(rows.attended, length, row)]),
+      ),
+      // The graph's last layer needs one candidate to work on.
+      candidateIndexes: Int32Array.of(0),
+    };
+    const outputs = await this.#session.run(
+      {
+        ...this.#keptInputs(batch.rowCount, 0, () => new Float32Array(0)),
+        ...toInputs(batch, new Int32Array(batch.rowCount), batch.attended),
+      },
+      this.#own.flatMap(({ keys, values }) => [keys, values]),
+    );
+    const computed = new Map<string, KeyValues>();
+    for (const [index, key] of [...missing.keys()].entries()) {
+      const kept = this.#readOwn(outputs, batch.rowCount, index);
+      this.#store.put(key, kept);
+      computed.set(key, kept);
+    }
+    return computed;
+  }
+
+  #keptInputs(
+    rowCount: number,
+    length: number,
+    read: (layer: number, part: keyof KeyValues) => Float32Array,
+  ): Record<string, InputTensor> {
+    const shape = [rowCount, length, this.#shape.kvSize];
+    const inputs: Record<string, InputTensor> = {};
+    for (const [layer, names] of this.#kept.entries()) {
+      for (const part of ["keys", "values"] as const) {
+        inputs[names[part]] = { type: "float32", shape, data: read(layer, part) };
+      }
+    }
+    return inputs;
+  }
+
+  /** One row's part of the outputs; a copy where it shares them with others, so that each can leave alone. */
+  #readOwn(outputs: OutputTensors, rowCount: number, row: number): KeyValues {
+    const read = (name: string) => {
+      const data = readOutput(outputs, name);
+      return rowCount === 1 ? data : sliceRow(data, data.length / rowCount, row);
+    };
+    return {
+      keys: this.#own.map(({ keys }) => read(keys)),
+      values: this.#own.map(({ values }) => read(values)),
+    };
+  }
+}
+
+function toInputs(
+  batch: CanvasBatch,
+  firstColumns: Int32Array,
+  attended: Uint8Array,
+): Record<string, InputTensor> {
+  const { rowCount, length, tokenIds, candidateIndexes } = batch;
+  return {
+    [GRAPH_NAMES.tokenIds]: { type: "int32", shape: [rowCount, length], data: tokenIds },
+    [GRAPH_NAMES.firstColumns]: { type: "int32", shape: [rowCount], data: firstColumns },
+    [GRAPH_NAMES.attended]: {
+      type: "bool",
+      shape: [rowCount, attended.length / rowCount],
+      data: attended,
+    },
+    [GRAPH_NAMES.candidateIndexes]: {
+      type: "int32",
+      shape: [candidateIndexes.length],
+      data: candidateIndexes,
+    },
+  };
+}
+
+/** `[rowCount, context + span]`: the kept columns but the span's own, which are out of date; then the span. */
+function attendedColumns(batch: CanvasBatch, context: BatchContext): Uint8Array {
+  const { rowCount, length } = batch;
+  const width = context.length + length;
+  const attended = new Uint8Array(rowCount * width);
+  for (let row = 0; row < rowCount; row += 1) {
+    const start = row * width;
+    const firstColumn = context.firstColumns[row] ?? 0;
+    attended.set(sliceRow(context.attended, context.length, row), start);
+    attended.fill(0, start + firstColumn, start + firstColumn + length);
+    attended.set(sliceRow(batch.attended, length, row), start + context.length);
+  }
+  return attended;
+}
+
+function keyOfRow({ tokenIds, attended, length }: Omit<Rows, "rowCount">, row: number): string {
+  return contextKey(sliceRow(tokenIds, length, row), sliceRow(attended, length, row));
+}
+
+function sliceRow<Values extends Int32Array | Uint8Array | Float32Array>(
+  values: Values,
+  length: number,
+  row: number,
+): Values {
+  return values.slice(row * length, (row + 1) * length) as Values;
+}
+
+function joinRows(rows: readonly Float32Array[]): Float32Array {
+  const [first] = rows;
+  if (first !== undefined && rows.length === 1) return first;
+  const size = first?.length ?? 0;
+  const joined = new Float32Array(rows.length * size);
+  for (const [index, row] of rows.entries()) joined.set(row, index * size);
+  return joined;
+}
+
+function readOutput(outputs: OutputTensors, name: string): Float32Array {
+  return outputs[name] ?? new Float32Array(0);
+}
