@@ -14,6 +14,7 @@ const CONFIDENCE_DRAW = 1;
 
 /** Philox as a {@link RandomSource}; remembers its last block, because two draws share one. */
 class CounterRandom implements RandomSource {
+  readonly seed: number;
   readonly #key0: number;
   readonly #key1: number;
   readonly #firstColumn: number;
@@ -23,6 +24,7 @@ class CounterRandom implements RandomSource {
   #pair = -1;
 
   constructor(seed: number, firstColumn: number) {
+    this.seed = seed;
     this.#key0 = seed >>> 0;
     this.#key1 = Math.floor(seed / 2 ** 32) >>> 0;
     this.#firstColumn = firstColumn;

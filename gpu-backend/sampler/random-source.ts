@@ -3,6 +3,8 @@
  * a draw that is not made changes no other.
  */
 export interface RandomSource {
+  /** The seed that its draws follow from; null where they are read from a table. */
+  readonly seed: number | null;
   /**
    * The uniform draw behind the Gumbel noise of one vocabulary entry.
    *

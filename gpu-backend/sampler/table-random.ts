@@ -24,6 +24,7 @@ export function createTableRandom(noise: readonly NoiseStep[], row: number): Ran
   const gumbel = noise.filter((entry) => entry.kind === "gumbel");
   const random = noise.filter((entry) => entry.kind === "random");
   return {
+    seed: null,
     gumbelUniform: (step, column, vocabularyId) =>
       gumbel[step]?.uniform[row]?.[column]?.[vocabularyId] ?? Number.NaN,
     confidence: (step, column) => random[step]?.uniform[row]?.[column] ?? Number.NaN,
