@@ -14,8 +14,8 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
 import { argmax } from "../sampler/candidate.ts";
-import { softmaxProbability } from "../sampler/confidence.ts";
 import { excludeForbidden } from "../sampler/constraint.ts";
+import { sumExponentials } from "../sampler/exponential.ts";
 import { createHoleConstraint } from "./hole-constraint.ts";
 import { type Hole, isHole, layOutTemplate, type TemplateSegment } from "./template.ts";
 
@@ -136,20 +136,24 @@ function lengthsTried({ lengths }: Hole): readonly number[] {
   );
 }
 
-/** Log softmax of the likeliest allowed id, among the allowed ones. */
+/**
+ * Log softmax over all ids of the likeliest allowed one. Over the allowed ones alone it would say
+ * nothing: a length at which one value fits would always look certain.
+ */
 function logConfidence(
   logits: Float32Array,
   start: number,
   logitCount: number,
   allowed: Uint8Array | null,
 ): number {
-  if (allowed !== null) excludeForbidden(logits, start, allowed);
   const end = start + logitCount;
-  const likeliest = argmax(logits, start, end);
-  const largest = logits[start + likeliest] ?? Number.NaN;
-  const confidence = softmaxProbability(logits, start, end, likeliest, largest);
-  if (!(confidence > 0)) throw brokenNetwork();
-  return Math.log(confidence);
+  const largest = logits[start + argmax(logits, start, end)] ?? Number.NaN;
+  const sum = sumExponentials(logits, start, end, largest);
+  if (allowed !== null) excludeForbidden(logits, start, allowed);
+  const likeliest = logits[start + argmax(logits, start, end)] ?? Number.NaN;
+  const score = likeliest - largest - Math.log(sum);
+  if (!Number.isFinite(score)) throw brokenNetwork();
+  return score;
 }
 
 function brokenNetwork(): ApiError {

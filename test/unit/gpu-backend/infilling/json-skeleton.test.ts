@@ -78,6 +78,7 @@ const requests = fc.record({
   ),
   temperature: fc.constantFrom(0, 1),
   steps: fc.integer({ min: 1, max: 6 }),
+  revisionSteps: fc.constantFrom(0, 2),
   excludeEndOfText: fc.boolean(),
 });
 
@@ -121,6 +122,17 @@ describe("a JSON skeleton", () => {
     expect(filled.steps.map((step) => step.committed.length)).toEqual([1, 3]);
     const atOnce = await fillTemplate([], skeleton.segments, { decoding, steps: 1 }, logits);
     expect(skeleton.render(atOnce.holeIds).text).toBe('"abcd"');
+  });
+
+  it("chooses among values of different lengths by what the network says", async ({ expect }) => {
+    const skeleton = createJsonSkeleton(readJsonSchema({ type: "boolean" }), CODEC);
+    for (const value of [true, false]) {
+      const wanted = new Set(CODEC.encode(String(value)));
+      const { holeIds } = await fillTemplate([], skeleton.segments, {}, (_ids, _position, count) =>
+        Array.from({ length: count }, (_, id) => (wanted.has(id) ? 5 : 0)),
+      );
+      expect(skeleton.render(holeIds).text).toBe(String(value));
+    }
   });
 
   it("gives a string as many tokens as its least length needs", ({ expect }) => {

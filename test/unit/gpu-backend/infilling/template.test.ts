@@ -30,15 +30,20 @@ const holes = fc
 const parts = fc
   .tuple(fc.array(fc.oneof(pinned, holes), { maxLength: 5 }), holes, fc.array(pinned))
   .map(([before, hole, after]): TemplatePart[] => [...before, hole, ...after]);
-const requests = fc.record({
-  decoding: decodings,
-  temperature: fc.constantFrom(0, 1),
-  guidanceScale: fc.constantFrom(0, 1),
-  steps: fc.integer({ min: 1, max: 12 }),
-  remasking: fc.constantFrom("low-confidence" as const, "random" as const),
-  excludeEndOfText: fc.boolean(),
-  deferEndOfText: fc.boolean(),
-});
+const requests = fc
+  .record({
+    decoding: decodings,
+    temperature: fc.constantFrom(0, 1),
+    guidanceScale: fc.constantFrom(0, 1),
+    steps: fc.integer({ min: 1, max: 12 }),
+    pace: fc.constantFrom(
+      { remasking: "random" as const, revisionSteps: 0 },
+      { remasking: "low-confidence" as const, revisionSteps: 2 },
+    ),
+    excludeEndOfText: fc.boolean(),
+    deferEndOfText: fc.boolean(),
+  })
+  .map(({ pace, ...request }) => ({ ...request, ...pace }));
 
 function refusalOf(template: TemplatePart[]): unknown {
   try {
@@ -69,7 +74,7 @@ describe("a template", () => {
           for (const [index, hole] of segments.filter(isHole).entries()) {
             expect(hole.lengths).toContain(holeIds[index]?.length);
           }
-          expect(filled.steps.length).toBeLessThanOrEqual(request.steps);
+          expect(filled.steps.length).toBeLessThanOrEqual(request.steps + request.revisionSteps);
         },
       ),
       { numRuns: 120 },
