@@ -1,13 +1,9 @@
 import type { ApiError } from "#shared/contracts/errors.ts";
+import type { DenoisingFrame, FramePosition } from "../sampler/denoising-frame.ts";
 import type { FinishReason } from "./text-assembly.ts";
 
 /** A column that now holds a token; it keeps it unless it is masked again. */
-export interface CommittedPosition {
-  /** Column of the canvas, the prompt's first token being 0. */
-  readonly position: number;
-  readonly tokenId: number;
-  /** In [0, 1]. */
-  readonly confidence: number;
+export interface CommittedPosition extends FramePosition {
   /** The token's own text; U+FFFD where it is part of a character, empty for a special token. */
   readonly text: string;
 }
@@ -38,21 +34,15 @@ export interface StartedEvent {
   readonly blockLength: number;
 }
 
-/** One denoising step, as it is published. */
-export interface StepEvent {
+/** One denoising step, as it is published: its frame with text. */
+export interface StepEvent extends DenoisingFrame {
   readonly type: "step";
   /** From 1 over the whole run. */
   readonly step: number;
-  /** From 0. */
-  readonly block: number;
   /** Ascending by position. */
   readonly committed: readonly CommittedPosition[];
-  /** Columns that are masked again, ascending. */
-  readonly remasked: readonly number[];
   /** Columns of the canvas after this step. */
   readonly canvasLength: number;
-  readonly maskedCount: number;
-  readonly forwardPasses: number;
   /** Text that became final at this step. */
   readonly textDelta: string;
 }

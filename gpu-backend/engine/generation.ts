@@ -8,14 +8,9 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
 import { lengthBucket } from "../canvas/length-bucket.ts";
-import type { DenoisingStep } from "../sampler/denoising-step.ts";
+import { toFrame } from "../sampler/denoising-frame.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
-import type {
-  CommittedPosition,
-  FinishedEvent,
-  GenerationListener,
-  GenerationUsage,
-} from "./generation-event.ts";
+import type { FinishedEvent, GenerationListener, GenerationUsage } from "./generation-event.ts";
 import type { Schedulable } from "./scheduler.ts";
 import { TextAssembly, type TokenDecoder } from "./text-assembly.ts";
 
@@ -133,18 +128,17 @@ export class Generation implements Schedulable {
    */
   commit(logits: readonly Float32Array[], logitCount: number): void {
     const step = this.#process.commit(logits, logitCount);
-    const committed = this.#describeCommitted(step);
-    const textDelta = this.#extendText();
+    const frame = toFrame(step);
     this.#listener({
       type: "step",
-      step: step.step + 1,
-      block: step.block,
-      committed,
-      remasked: [...step.remasked],
+      ...frame,
+      step: frame.step + 1,
+      committed: frame.committed.map((committed) => ({
+        ...committed,
+        text: this.#decoder.decodeToken(committed.tokenId),
+      })),
       canvasLength: this.#process.canvas.length,
-      maskedCount: step.maskedCount,
-      forwardPasses: step.forwardPasses,
-      textDelta,
+      textDelta: this.#extendText(),
     });
     if (!this.#process.isFinished) return;
     const { finishReason, text } = this.#assembly;
@@ -172,16 +166,6 @@ export class Generation implements Schedulable {
     if (this.#isFinished) return;
     this.#isFinished = true;
     this.#listener(event);
-  }
-
-  #describeCommitted(step: DenoisingStep): CommittedPosition[] {
-    let candidate = 0;
-    return Array.from(step.committed, (position) => {
-      while (step.positions[candidate] !== position) candidate += 1;
-      const tokenId = step.tokenIds[candidate] ?? 0;
-      const confidence = step.confidences[candidate] ?? 0;
-      return { position, tokenId, confidence, text: this.#decoder.decodeToken(tokenId) };
-    });
   }
 
   /** Gives the text every token that is final; at the end, the rest too. */
