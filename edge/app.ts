@@ -1,19 +1,23 @@
 /** The table of contents: middleware and routes, in the order they run. Walk: step 1. */
 import { Hono } from "hono";
-import { createAccountRequestSchema, createKeyRequestSchema } from "#shared/contracts/accounts.ts";
+import {
+  createAccountRequestSchema,
+  createCreditRequestSchema,
+  createKeyRequestSchema,
+} from "#shared/contracts/accounts.ts";
 import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
 import type { AppEnvironment, Platform } from "./environment.ts";
-import { authenticate, authenticateOperator } from "./middleware/authenticate.ts";
+import { authenticate, authenticateOperator, recognize } from "./middleware/authenticate.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
 import { answerError, answerNotFound, refuseMethods } from "./middleware/error-response.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { serverTiming } from "./middleware/server-timing.ts";
 import { validateBody } from "./middleware/validate-body.ts";
-import { createAccount } from "./routes/accounts.ts";
+import { createAccount, creditAccount } from "./routes/accounts.ts";
 import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
 import { answerHealth } from "./routes/health.ts";
@@ -37,14 +41,14 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
 
   app.post(
     "/v1/chat/completions",
-    authenticate("inference"),
+    recognize(),
     bodyLimit(),
     validateBody(chatCompletionRequestSchema),
     createChatCompletion,
   );
   app.post(
     "/v1/completions",
-    authenticate("inference"),
+    recognize(),
     bodyLimit(),
     validateBody(completionRequestSchema),
     createCompletion,
@@ -58,6 +62,13 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
     bodyLimit(),
     validateBody(createAccountRequestSchema),
     createAccount,
+  );
+  app.post(
+    "/v1/accounts/:id/credits",
+    authenticateOperator(),
+    bodyLimit(),
+    validateBody(createCreditRequestSchema),
+    creditAccount,
   );
   app.post(
     "/v1/keys",

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { RandomBytes } from "#shared/contracts/base62.ts";
 import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
+import type { ParsedApiKey } from "./accounts/api-key.ts";
 import type { NodePool } from "./pool/node-pool.ts";
 import type { FaultReport } from "./report-fault.ts";
 
@@ -16,6 +17,9 @@ export interface Bindings {
   readonly OPERATOR_SECRET: string;
   readonly KEY_TAG_SECRET: string;
   readonly GRANT_SECRET: string;
+  /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */
+  readonly HOLD_LIFETIME_MS: string;
+  readonly RECEIPT_GRACE_MS: string;
 }
 
 /** What the app takes from outside itself. */
@@ -35,6 +39,10 @@ interface Variables {
   requestId: string;
   /** Set by `authenticate`. */
   caller: Caller;
+  /** Set by `recognize`. */
+  presentedKey: ParsedApiKey;
+  /** Set by `bodyLimit`. */
+  bodyBytes: number;
   /** Spans for `server-timing`. */
   spans: { name: string; durationMs: number }[];
 }

@@ -1,8 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
 
+/** What the demo account starts with, micro-dollars: some hundred thousand stories. */
+const DEMO_CREDIT = 100_000_000;
+
 const demoSchema = z.object({
   base_url: z.url(),
+  account_id: z.string(),
   api_key: z.string(),
   management_key: z.string(),
 });
@@ -27,6 +31,7 @@ export async function ensureDemoKeys(
       : await createDemoAccount(edgeUrl, operatorSecret);
   const demo = {
     base_url: `${edgeUrl}/v1`,
+    account_id: keys.account_id,
     api_key: keys.api_key,
     management_key: keys.management_key,
   };
@@ -54,10 +59,17 @@ async function createDemoAccount(
   edgeUrl: string,
   operatorSecret: string,
 ): Promise<Omit<Demo, "base_url">> {
-  const account = await post(`${edgeUrl}/v1/accounts`, operatorSecret, { name: "demo" });
-  const managementKey = z.object({ management_key: z.string() }).parse(account).management_key;
+  const wish = { name: "demo", plan: "scale", credit: DEMO_CREDIT };
+  const account = z
+    .object({ id: z.string(), management_key: z.string() })
+    .parse(await post(`${edgeUrl}/v1/accounts`, operatorSecret, wish));
+  const managementKey = account.management_key;
   const key = await post(`${edgeUrl}/v1/keys`, managementKey, { name: "demo" });
-  return { api_key: z.object({ key: z.string() }).parse(key).key, management_key: managementKey };
+  return {
+    account_id: account.id,
+    api_key: z.object({ key: z.string() }).parse(key).key,
+    management_key: managementKey,
+  };
 }
 
 async function post(url: string, bearer: string, body: unknown): Promise<unknown> {

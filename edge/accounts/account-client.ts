@@ -5,6 +5,7 @@
  */
 import type { KeyScope } from "#shared/contracts/accounts.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
+import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import type {
   AccountRecord,
   KeyRecord,
@@ -12,15 +13,27 @@ import type {
   NewKeyRecord,
   PresentedKey,
 } from "./account-store.ts";
+import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
+import type { Credit, ReceiptNotice, Settlement } from "./ledger.ts";
 
 /** What an account's object answers to; `AccountObject` over the network. */
 export interface AccountStub {
-  createAccount(account: AccountRecord, firstKey: NewKeyRecord): Promise<void>;
+  createAccount(
+    account: AccountRecord,
+    firstKey: NewKeyRecord,
+    credit: Credit | null,
+  ): Promise<void>;
+  credit(credit: Credit): Promise<LedgerEntry | null>;
   createKey(key: NewKeyRecord): Promise<void>;
   listKeys(afterKeyId: string | null, limit: number): Promise<KeyRecord[]>;
   revokeKey(keyId: string): Promise<KeyRecord | null>;
   authorizeKey(presented: PresentedKey): Promise<KeyVerdict>;
+  admit(order: AdmissionOrder): Promise<Admission>;
+  dispatch(requestId: string): Promise<void>;
+  settle(requestId: string, receipt: ReceiptNotice): Promise<Settlement | null>;
+  release(requestId: string): Promise<Settlement | null>;
+  expire(requestId: string): Promise<void>;
 }
 
 /** A stub for an account id; made anew for each call, since a failed call breaks its stub. */
@@ -53,16 +66,61 @@ export class AccountClient {
     const presented = { keyId: key.keyId, secretHash: await hashSecret(key.secret), scopes };
     const verdict = await this.#call(key.accountId, (account) => account.authorizeKey(presented));
     if (verdict.accepted) {
-      return { accountId: key.accountId, keyId: verdict.keyId, scope: verdict.scope };
+      const { keyId, scope } = verdict.key;
+      return { accountId: key.accountId, keyId, scope };
     }
     throw verdict.code === "scope_not_allowed"
       ? new ApiError("scope_not_allowed", `This needs a key of scope ${scopes.join(" or ")}.`)
       : new ApiError("invalid_api_key", "The API key is unknown, expired or revoked.");
   }
 
-  /** Opens an account with its first key. */
-  async createAccount(account: AccountRecord, firstKey: NewKeyRecord): Promise<void> {
-    await this.#call(account.accountId, (stub) => stub.createAccount(account, firstKey));
+  /** Opens an account with its first key, and what it starts with. */
+  async createAccount(
+    account: AccountRecord,
+    firstKey: NewKeyRecord,
+    credit: Credit | null,
+  ): Promise<void> {
+    await this.#call(account.accountId, (stub) => stub.createAccount(account, firstKey, credit));
+  }
+
+  /**
+   * Puts money in, once for each reference.
+   *
+   * @throws {ApiError} `not_found` if there is no such account.
+   */
+  async credit(accountId: string, credit: Credit): Promise<LedgerEntry> {
+    const entry = await this.#call(accountId, (account) => account.credit(credit));
+    if (entry === null) throw new ApiError("not_found", "There is no account of this id.");
+    return entry;
+  }
+
+  /** Asks whether a request may run, and has what it can cost held. */
+  async admit(accountId: string, order: AdmissionOrder): Promise<Admission> {
+    return await this.#call(accountId, (account) => account.admit(order));
+  }
+
+  /** Notes that a node may have begun. */
+  async dispatch(accountId: string, requestId: string): Promise<void> {
+    await this.#call(accountId, (account) => account.dispatch(requestId));
+  }
+
+  /** Charges what a receipt says, once; `null` for a request that is not known. */
+  async settle(
+    accountId: string,
+    requestId: string,
+    receipt: ReceiptNotice,
+  ): Promise<Settlement | null> {
+    return await this.#call(accountId, (account) => account.settle(requestId, receipt));
+  }
+
+  /** Gives back all that is held for a request of which no step was executed. */
+  async release(accountId: string, requestId: string): Promise<Settlement | null> {
+    return await this.#call(accountId, (account) => account.release(requestId));
+  }
+
+  /** Leaves a hold to a receipt that comes by another way. */
+  async expire(accountId: string, requestId: string): Promise<void> {
+    await this.#call(accountId, (account) => account.expire(requestId));
   }
 
   /** Keeps a key of the account. */
@@ -103,6 +161,18 @@ export class AccountClient {
       return await call(this.#findAccount(accountId));
     }
   }
+}
+
+/** A refusal as the client is told it. */
+export function toRefusalError({
+  code,
+  message,
+  param,
+  retryAfterMs,
+  metadata,
+}: Refusal): ApiError {
+  const wait = retryAfterMs === null ? {} : { retryAfterSeconds: retryAfterMs / 1_000 };
+  return new ApiError(code, message, { param, metadata, ...wait });
 }
 
 function overloaded(cause: unknown): ApiError {

@@ -1,5 +1,13 @@
-/** The Durable Object of one account: its store on the network, one object per account id. */
+/**
+ * The Durable Object of one account: its rows on the network, one object per account id.
+ *
+ * Owns: transactions, the alarm, the current time. Does not own: the rules (admission.ts, ledger.ts,
+ * account-store.ts).
+ */
 import { DurableObject } from "cloudflare:workers";
+import type { LedgerEntry } from "#shared/contracts/ledger.ts";
+import { PLANS } from "#shared/contracts/plans.ts";
+import { migrate } from "./account-schema.ts";
 import {
   type AccountRecord,
   AccountStore,
@@ -8,22 +16,48 @@ import {
   type NewKeyRecord,
   type PresentedKey,
 } from "./account-store.ts";
+import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
+import { type Credit, Ledger, type ReceiptNotice, type Settlement } from "./ledger.ts";
+import { RateLimits } from "./rate-limits.ts";
+
+/** What an account's object is configured with; whole milliseconds as text. */
+interface AccountBindings {
+  readonly HOLD_LIFETIME_MS: string;
+  readonly RECEIPT_GRACE_MS: string;
+}
 
 /** One account. Every method may be called again after a lost answer: nothing happens twice. */
-export class AccountObject extends DurableObject<unknown> {
+export class AccountObject extends DurableObject<AccountBindings> {
   readonly #store: AccountStore;
+  readonly #ledger: Ledger;
+  readonly #limits: RateLimits;
+  /** What the alarm is set to, epoch milliseconds; unknown until it is set anew. */
+  #alarmAt: number | null = null;
 
-  constructor(state: DurableObjectState, bindings: unknown) {
+  constructor(state: DurableObjectState, bindings: AccountBindings) {
     super(state, bindings);
-    this.#store = new AccountStore(state.storage.sql);
+    const { sql } = state.storage;
+    state.storage.transactionSync(() => migrate(sql));
+    this.#store = new AccountStore(sql);
+    this.#limits = new RateLimits(sql);
+    this.#ledger = new Ledger(sql, {
+      holdMs: Number(bindings.HOLD_LIFETIME_MS),
+      receiptGraceMs: Number(bindings.RECEIPT_GRACE_MS),
+    });
   }
 
-  /** Opens the account with its first key. */
-  createAccount(account: AccountRecord, firstKey: NewKeyRecord): void {
-    this.ctx.storage.transactionSync(() => {
+  /** Opens the account with its first key, and what it starts with. */
+  createAccount(account: AccountRecord, firstKey: NewKeyRecord, credit: Credit | null): void {
+    this.#transact((nowMs) => {
       this.#store.insertAccount(account);
       this.#store.insertKey(firstKey);
+      if (credit !== null) this.#credit(credit, nowMs);
     });
+  }
+
+  /** Puts money in; `null` if there is no such account. */
+  credit(credit: Credit): LedgerEntry | null {
+    return this.#transact((nowMs) => (this.#store.isOpen() ? this.#credit(credit, nowMs) : null));
   }
 
   /** Keeps a key that the edge has issued. */
@@ -44,5 +78,73 @@ export class AccountObject extends DurableObject<unknown> {
   /** Judges a presented key now. */
   authorizeKey(presented: PresentedKey): KeyVerdict {
     return this.#store.authorizeKey(presented, Date.now());
+  }
+
+  /** Decides whether a request may run, and holds what it can cost. */
+  admit(order: AdmissionOrder): Admission {
+    const parts = { store: this.#store, ledger: this.#ledger, limits: this.#limits };
+    return this.#transact((nowMs) => admit(parts, order, nowMs));
+  }
+
+  /** Notes that a node may have begun. */
+  dispatch(requestId: string): void {
+    this.#ledger.dispatch(requestId);
+  }
+
+  /** Charges what a receipt says, once; `null` for a request that is not known. */
+  settle(requestId: string, receipt: ReceiptNotice): Settlement | null {
+    return this.#settle((nowMs) =>
+      receipt.cameBy === "stream"
+        ? this.#ledger.capture(requestId, receipt.stepUnits, nowMs)
+        : this.#ledger.captureLate(requestId, receipt.stepUnits, nowMs),
+    );
+  }
+
+  /** Gives back all that is held for a request of which no step was executed. */
+  release(requestId: string): Settlement | null {
+    return this.#settle((nowMs) => this.#ledger.release(requestId, nowMs));
+  }
+
+  /** Ends the wait for a receipt in band; one that comes later still settles. */
+  expire(requestId: string): void {
+    this.#transact((nowMs) => this.#ledger.expire(requestId, nowMs));
+  }
+
+  /** Moves on what is due. May come twice, or late. */
+  override alarm(): void {
+    this.#alarmAt = null;
+    const lost = this.#transact((nowMs) => this.#ledger.sweep(nowMs));
+    for (const requestId of lost) {
+      // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
+      console.error(JSON.stringify({ event: "receipt_lost", generation_id: requestId }));
+    }
+  }
+
+  #credit({ kind, amount, reference }: Credit, nowMs: number): LedgerEntry {
+    return this.#ledger.credit(kind, amount, reference, nowMs);
+  }
+
+  /** What was counted against the plan's steps and not executed is given back with the money. */
+  #settle(act: (nowMs: number) => Settlement | null): Settlement | null {
+    return this.#transact((nowMs) => {
+      const settlement = act(nowMs);
+      if (settlement?.isNew) {
+        const { stepUnitsPerMinute } = PLANS[this.#store.readPlan()];
+        this.#limits.take("steps", stepUnitsPerMinute, -settlement.unusedStepUnits, nowMs);
+      }
+      return settlement;
+    });
+  }
+
+  /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */
+  #transact<Result>(act: (nowMs: number) => Result): Result {
+    const result = this.ctx.storage.transactionSync(() => act(Date.now()));
+    const dueAt = this.#ledger.nextDueAt();
+    if (dueAt !== null && (this.#alarmAt === null || dueAt < this.#alarmAt)) {
+      this.#alarmAt = dueAt;
+      // Part of the same write: the reply waits until both are on disk.
+      void this.ctx.storage.setAlarm(dueAt);
+    }
+    return result;
   }
 }

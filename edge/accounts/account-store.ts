@@ -5,37 +5,51 @@
  * (account-object.ts), key formats (api-key.ts), and time, which is passed in.
  */
 import type { KeyScope } from "#shared/contracts/accounts.ts";
-
-/** A value of a row. */
-type SqlValue = string | number | null | ArrayBuffer;
-
-/** The part of a Durable Object's `SqlStorage` that is used here. */
-export interface Sql {
-  exec(query: string, ...bindings: (string | number | null)[]): { toArray(): SqlRow[] };
-}
-type SqlRow = Record<string, SqlValue>;
+import { type Plan, planSchema } from "#shared/contracts/plans.ts";
+import type { Tier } from "#shared/contracts/tiers.ts";
+import {
+  numberOf,
+  optionalNumberOf,
+  optionalTextOf,
+  type Sql,
+  type SqlRow,
+  textOf,
+} from "./sql.ts";
 
 /** The account itself. */
 export interface AccountRecord {
   readonly accountId: string;
   readonly name: string | null;
+  readonly plan: Plan;
   /** Epoch milliseconds. */
   readonly createdAt: number;
 }
 
-/** A key without its secret. Times are epoch milliseconds. */
-export interface KeyRecord {
+/** What a key may be used for, beside its scope; `null` sets no bound. */
+export interface KeyBounds {
+  /** Epoch milliseconds. */
+  readonly expiresAt: number | null;
+  /** Micro-dollars over the key's whole life. */
+  readonly spendingLimit: number | null;
+  /** Ids of models. */
+  readonly models: readonly string[] | null;
+  readonly tiers: readonly Tier[] | null;
+}
+
+/** A key without its secret. Times are epoch milliseconds, money is in micro-dollars. */
+export interface KeyRecord extends KeyBounds {
   readonly keyId: string;
   readonly name: string | null;
   readonly scope: KeyScope;
   readonly lastFour: string;
   readonly createdAt: number;
-  readonly expiresAt: number | null;
   readonly revokedAt: number | null;
+  readonly spent: number;
+  readonly held: number;
 }
 
 /** A key to keep. */
-export interface NewKeyRecord extends KeyRecord {
+export interface NewKeyRecord extends Omit<KeyRecord, "spent" | "held"> {
   /** SHA-256 of the secret, hex. */
   readonly secretHash: string;
 }
@@ -50,29 +64,11 @@ export interface PresentedKey {
 
 /** A refusal is a value: it crosses the network between objects unharmed. */
 export type KeyVerdict =
-  | { accepted: true; keyId: string; scope: KeyScope }
+  | { accepted: true; key: KeyRecord }
   | { accepted: false; code: "invalid_api_key" | "scope_not_allowed" };
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS account (
-    account_id TEXT PRIMARY KEY,
-    name TEXT,
-    created_at INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS api_key (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    key_id TEXT NOT NULL UNIQUE,
-    secret_hash TEXT NOT NULL,
-    name TEXT,
-    scope TEXT NOT NULL CHECK (scope IN ('inference', 'management')),
-    last_four TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    expires_at INTEGER,
-    revoked_at INTEGER
-  ) STRICT;
-`;
-
-const KEY_COLUMNS = "key_id, name, scope, last_four, created_at, expires_at, revoked_at";
+const KEY_COLUMNS = `key_id, name, scope, last_four, created_at, expires_at, revoked_at,
+  spending_limit, models, tiers, spent, held`;
 
 /** One account's rows. Every method is one synchronous piece, safe to repeat. */
 export class AccountStore {
@@ -80,23 +76,36 @@ export class AccountStore {
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    sql.exec(SCHEMA);
   }
 
   /** Keeps the account; one that is there already stays as it is. */
   insertAccount(account: AccountRecord): void {
     this.#sql.exec(
-      "INSERT OR IGNORE INTO account (account_id, name, created_at) VALUES (?, ?, ?)",
+      "INSERT OR IGNORE INTO account (account_id, name, plan, created_at) VALUES (?, ?, ?, ?)",
       account.accountId,
       account.name,
+      account.plan,
       account.createdAt,
     );
+  }
+
+  /** Tells whether the account was opened. */
+  isOpen(): boolean {
+    return this.#sql.exec("SELECT 1 FROM account").toArray().length > 0;
+  }
+
+  /** The account's plan. */
+  readPlan(): Plan {
+    const [row] = this.#sql.exec("SELECT plan FROM account").toArray();
+    return planSchema.parse(row?.["plan"]);
   }
 
   /** Keeps a key; one that is there already stays as it is. */
   insertKey(key: NewKeyRecord): void {
     this.#sql.exec(
-      `INSERT OR IGNORE INTO api_key (secret_hash, ${KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO api_key (secret_hash, key_id, name, scope, last_four, created_at,
+         expires_at, revoked_at, spending_limit, models, tiers)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       key.secretHash,
       key.keyId,
       key.name,
@@ -105,6 +114,9 @@ export class AccountStore {
       key.createdAt,
       key.expiresAt,
       key.revokedAt,
+      key.spendingLimit,
+      key.models === null ? null : JSON.stringify(key.models),
+      key.tiers === null ? null : JSON.stringify(key.tiers),
     );
   }
 
@@ -148,26 +160,29 @@ export class AccountStore {
     if (isExpired || key.revokedAt !== null) return { accepted: false, code: "invalid_api_key" };
     if (!presented.scopes.includes(key.scope))
       return { accepted: false, code: "scope_not_allowed" };
-    return { accepted: true, keyId: key.keyId, scope: key.scope };
+    return { accepted: true, key };
   }
 }
 
 function toKeyRecord(row: SqlRow): KeyRecord {
   return {
-    keyId: String(row["key_id"]),
-    name: toText(row["name"]),
+    keyId: textOf(row, "key_id"),
+    name: optionalTextOf(row, "name"),
     scope: row["scope"] === "management" ? "management" : "inference",
-    lastFour: String(row["last_four"]),
-    createdAt: Number(row["created_at"]),
-    expiresAt: toTime(row["expires_at"]),
-    revokedAt: toTime(row["revoked_at"]),
+    lastFour: textOf(row, "last_four"),
+    createdAt: numberOf(row, "created_at"),
+    expiresAt: optionalNumberOf(row, "expires_at"),
+    revokedAt: optionalNumberOf(row, "revoked_at"),
+    spendingLimit: optionalNumberOf(row, "spending_limit"),
+    spent: numberOf(row, "spent"),
+    held: numberOf(row, "held"),
+    models: toList(row, "models"),
+    tiers: toList(row, "tiers") as Tier[] | null,
   };
 }
 
-function toText(value: SqlValue | undefined): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-function toTime(value: SqlValue | undefined): number | null {
-  return typeof value === "number" ? value : null;
+/** A list kept as JSON; null means that everything is allowed. */
+function toList(row: SqlRow, column: string): string[] | null {
+  const text = optionalTextOf(row, column);
+  return text === null ? null : JSON.parse(text);
 }

@@ -25,6 +25,8 @@ const KEY_PATTERN = new RegExp(
     `_(?<secret>[0-9A-Za-z]{${SECRET_LENGTH}})(?<checksum>[0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
 
+const ACCOUNT_ID_PATTERN = new RegExp(`^acct_[0-9A-Za-z]{${ACCOUNT_ID_LENGTH}}$`);
+
 const encoder = new TextEncoder();
 const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
 
@@ -61,6 +63,11 @@ export interface IssuedApiKey {
 /** A new account's id. */
 export function createAccountId(randomBytes: RandomBytes): string {
   return `acct_${randomBase62(ACCOUNT_ID_LENGTH, randomBytes)}`;
+}
+
+/** Tells whether `text` has the form of an account's id. */
+export function isAccountId(text: string): boolean {
+  return ACCOUNT_ID_PATTERN.test(text);
 }
 
 /** Issues a key for an account. */

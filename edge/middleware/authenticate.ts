@@ -30,6 +30,20 @@ export function authenticate(...scopes: KeyScope[]): AppMiddleware {
 }
 
 /**
+ * Lets keys pass that this edge has issued and sets `presentedKey`. Whether it is live is asked with
+ * the hold for the request: one call to the account for both.
+ *
+ * @throws {ApiError} `missing_api_key`, `invalid_api_key`.
+ */
+export function recognize(): AppMiddleware {
+  return async function recognize(context, next) {
+    const presented = readPresentedKey(context.req.raw.headers, context.req.url);
+    context.set("presentedKey", await recognizeKey(presented, context.env));
+    await next();
+  };
+}
+
+/**
  * Lets the operator pass, who holds `OPERATOR_SECRET`.
  *
  * @throws {ApiError} `missing_api_key`, `invalid_api_key`.

@@ -9,15 +9,18 @@ import type { AppMiddleware } from "../environment.ts";
 const MAX_DRAINED_BYTES = 32 * MAX_BODY_BYTES;
 
 /**
- * Refuses a body of more than `MAX_BODY_BYTES`, whatever length it announced.
+ * Refuses a body of more than `MAX_BODY_BYTES`, whatever length it announced, and sets `bodyBytes`.
  *
  * @throws {ApiError} `body_too_large`.
  */
 export function bodyLimit(): AppMiddleware {
   return async function bodyLimit(context, next) {
     const { raw } = context.req;
+    context.set("bodyBytes", 0);
     if (raw.body !== null) {
-      context.req.raw = new Request(raw, { body: await readWithinLimit(raw.body) });
+      const body = await readWithinLimit(raw.body);
+      context.set("bodyBytes", body.size);
+      context.req.raw = new Request(raw, { body });
     }
     await next();
   };

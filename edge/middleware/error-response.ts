@@ -3,7 +3,7 @@ import type { ErrorHandler, Hono, NotFoundHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
-import { ApiError } from "#shared/contracts/errors.ts";
+import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
 import type { AppContext, AppEnvironment, AppMiddleware } from "../environment.ts";
 
 /** SDKs ignore a longer wait. */
@@ -39,9 +39,17 @@ export function refuseMethods(app: Hono<AppEnvironment>): AppMiddleware {
 
 function toResponse(error: ApiError, context: AppContext): Response {
   if (error.status === 401) context.header("www-authenticate", "Bearer");
-  if (error.status === 429 || error.status === 503) {
-    const seconds = error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS;
-    context.header("retry-after", String(Math.min(seconds, MAX_RETRY_AFTER_SECONDS)));
+  const { isRetryable } = ERROR_RULES[error.code];
+  // Stock SDKs ask no further than this.
+  context.header("x-should-retry", String(isRetryable));
+  const isWaitWorthwhile = isRetryable && error.status < 500;
+  if (isWaitWorthwhile || error.status === 503) {
+    const seconds = Math.min(
+      error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS,
+      MAX_RETRY_AFTER_SECONDS,
+    );
+    context.header("retry-after", String(Math.ceil(seconds)));
+    context.header("retry-after-ms", String(Math.ceil(seconds * 1_000)));
   }
   const body = toErrorBody(error, context.var.requestId);
   return context.json(body, error.status as ContentfulStatusCode);

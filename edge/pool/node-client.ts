@@ -11,6 +11,7 @@ import {
   type NodeGenerationRequest,
   type NodeModel,
   nodeModelSchema,
+  type Receipt,
 } from "#shared/contracts/node-wire.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { noReadyNode, toPublicError } from "./node-error.ts";
@@ -27,6 +28,15 @@ export interface NodeTimeouts {
   readonly firstFrameMs: number;
   /** Longest silence after it, heartbeats counted. */
   readonly silenceMs: number;
+}
+
+/** One generation that a node is asked for. */
+export interface NodeOrder {
+  readonly request: NodeGenerationRequest;
+  /** Shared with the nodes; signs grants and receipts. */
+  readonly grantSecret: string;
+  /** Told of the node's receipt as soon as it is read. */
+  readonly onReceipt: (receipt: Receipt) => void;
 }
 
 /** How long after its signature a grant may begin; covers clocks that differ. */
@@ -69,15 +79,14 @@ export class NodeClient {
    */
   async open(
     url: string,
-    request: NodeGenerationRequest,
-    grantSecret: string,
+    order: NodeOrder,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), this.#timeouts.firstFrameMs);
     const either = AbortSignal.any([signal, late.signal]);
     try {
-      return await this.#begin(url, request, grantSecret, either);
+      return await this.#begin(url, order, either);
     } catch (error) {
       const isLate = late.signal.aborted;
       // Whatever it was: a node that is given up must not go on.
@@ -103,8 +112,7 @@ export class NodeClient {
 
   async #begin(
     url: string,
-    request: NodeGenerationRequest,
-    grantSecret: string,
+    { request, grantSecret, onReceipt }: NodeOrder,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
     const response = await this.#post(`${url}/generations`, request, grantSecret, signal);
@@ -113,6 +121,7 @@ export class NodeClient {
       request,
       grantSecret,
       maxSilenceMs: this.#timeouts.silenceMs,
+      onReceipt,
     });
     return resume(await firstFrame(events), events);
   }

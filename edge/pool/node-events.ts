@@ -9,6 +9,7 @@ import {
   type NodeFrame,
   type NodeGenerationRequest,
   nodeFrameSchema,
+  type Receipt,
   receiptSchema,
 } from "#shared/contracts/node-wire.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
@@ -31,6 +32,8 @@ export interface ReadNodeEventsOptions {
   readonly grantSecret: string;
   /** Longest silence, heartbeats counted. */
   readonly maxSilenceMs: number;
+  /** Told of every receipt that holds, before the frame that bears it. */
+  readonly onReceipt: (receipt: Receipt) => void;
 }
 
 /**
@@ -111,21 +114,22 @@ async function checkFrame(data: string, options: ReadNodeEventsOptions): Promise
     throw new ApiError("node_failed", "The node sent a frame that breaks its contract.");
   }
   const frame = parsed.data;
-  if (frame.type === "error") throw toPublicError(frame, options.request);
-  return frame.type === "done" ? await withSignedReceipt(frame, options) : frame;
+  if (frame.type === "error") {
+    if (frame.signed_receipt !== null) await readReceipt(frame.signed_receipt, options);
+    throw toPublicError(frame, options.request);
+  }
+  if (frame.type !== "done") return frame;
+  // With the receipt that the signature covers: the bill is never taken unsigned.
+  return { ...frame, receipt: await readReceipt(frame.signed_receipt, options) };
 }
 
-/** The frame with the receipt that the signature covers: the bill is never taken unsigned. */
-async function withSignedReceipt(
-  frame: Extract<NodeFrame, { type: "done" }>,
-  options: ReadNodeEventsOptions,
-): Promise<NodeProgress> {
-  const payload = await verifyToken(frame.signed_receipt, options.grantSecret);
-  const receipt = receiptSchema.safeParse(payload);
+async function readReceipt(signed: string, options: ReadNodeEventsOptions): Promise<Receipt> {
+  const receipt = receiptSchema.safeParse(await verifyToken(signed, options.grantSecret));
   if (!receipt.success || receipt.data.request_id !== options.request.request_id) {
     throw new ApiError("node_failed", "The node's receipt is not its own.");
   }
-  return { ...frame, receipt: receipt.data };
+  options.onReceipt(receipt.data);
+  return receipt.data;
 }
 
 function tryParseJson(text: string): unknown {

@@ -5,9 +5,9 @@
  * Does not own: the choice (choose-node.ts), the talk with one node (node-client.ts).
  */
 import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
-import type { NodeGenerationRequest, NodeModel } from "#shared/contracts/node-wire.ts";
+import type { NodeModel } from "#shared/contracts/node-wire.ts";
 import { chooseNode, type NodeCandidate } from "./choose-node.ts";
-import type { NodeClient } from "./node-client.ts";
+import type { NodeClient, NodeOrder } from "./node-client.ts";
 import { noReadyNode } from "./node-error.ts";
 import type { NodeEvent } from "./node-events.ts";
 
@@ -18,14 +18,12 @@ const ABSENCE_LIFETIME_MS = 500;
 const MAX_ATTEMPTS = 2;
 
 /** A generation to run on some node. */
-export interface GenerationOrder {
+export interface GenerationOrder extends NodeOrder {
   /** Base URLs of the nodes that may run it. */
   readonly nodeUrls: readonly string[];
-  /** Model id, or `null` for whatever the first node serves. */
-  readonly model: string | null;
-  readonly request: NodeGenerationRequest;
-  /** Shared with the nodes; signs grants and receipts. */
-  readonly grantSecret: string;
+  /** Model id. */
+  readonly model: string;
+  /** Gives up while no node has begun; from then on {@link NodeGeneration.close} does. */
   readonly signal: AbortSignal;
 }
 
@@ -68,6 +66,18 @@ export class NodePool {
   }
 
   /**
+   * The model of a name; for `null`, what the first node serves.
+   *
+   * @throws {ApiError} `model_not_found`, `no_ready_node`.
+   */
+  async findModel(nodeUrls: readonly string[], modelId: string | null): Promise<NodeModel> {
+    const serving = await this.#findServing(nodeUrls);
+    const node = serving.find(({ model }) => modelId === null || model.id === modelId);
+    if (node === undefined) throw modelNotFound();
+    return node.model;
+  }
+
+  /**
    * Starts a generation on the node that {@link chooseNode} names, and elsewhere if that one fails
    * before its first frame.
    *
@@ -75,8 +85,7 @@ export class NodePool {
    */
   async open(order: GenerationOrder): Promise<NodeGeneration> {
     const serving = await this.#findServing(order.nodeUrls);
-    const modelId = order.model ?? serving[0]?.model.id;
-    const candidates = serving.filter(({ model }) => model.id === modelId);
+    const candidates = serving.filter(({ model }) => model.id === order.model);
     if (candidates.length === 0) throw modelNotFound();
     const tried = new Set<string>();
     let refusal: ApiError | null = null;
@@ -110,10 +119,12 @@ export class NodePool {
   async #openOn(node: ServingNode, order: GenerationOrder): Promise<NodeGeneration> {
     const { request, grantSecret, signal } = order;
     const controller = new AbortController();
-    const either = AbortSignal.any([signal, controller.signal]);
+    const giveUp = () => controller.abort();
+    signal.addEventListener("abort", giveUp);
     const release = this.#count(node.url);
     try {
-      const events = await this.#client.open(node.url, request, grantSecret, either);
+      if (signal.aborted) giveUp();
+      const events = await this.#client.open(node.url, order, controller.signal);
       return {
         model: node.model,
         events,
@@ -127,6 +138,8 @@ export class NodePool {
       release();
       if (signal.aborted) await this.#client.cancel(node.url, request, grantSecret);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

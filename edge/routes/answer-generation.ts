@@ -8,7 +8,7 @@ import {
   toAnswerHead,
 } from "../streaming/openai-skin.ts";
 import { readToEnd } from "../streaming/read-to-end.ts";
-import type { RunningGeneration } from "./start-generation.ts";
+import type { RunningGeneration } from "./running-generation.ts";
 
 /**
  * Waits for the whole text and answers it.
@@ -22,8 +22,8 @@ export async function answerWhole(
 ): Promise<Response> {
   const head = headOf(context, generation, skin);
   try {
-    const { text, finish_reason, receipt } = await readToEnd(generation.events);
-    return context.json(skin.toAnswer(head, text, finish_reason, receipt));
+    const { text, finishReason, usage } = await readToEnd(generation.events);
+    return context.json(skin.toAnswer(head, text, finishReason, usage));
   } finally {
     generation.finish();
   }

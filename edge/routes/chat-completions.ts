@@ -1,6 +1,7 @@
 import {
   type ChatCompletionRequest,
   toGenerationParameters,
+  toTier,
 } from "#shared/contracts/public-api.ts";
 import type { BodyContext } from "../environment.ts";
 import { chatSkin } from "../streaming/openai-skin.ts";
@@ -14,6 +15,7 @@ export async function createChatCompletion(
   const { body } = context.var;
   const generation = await startGeneration(context, {
     model: body.model,
+    tier: toTier(body),
     input: { type: "messages", messages: body.messages },
     parameters: toGenerationParameters(body),
   });

@@ -1,4 +1,8 @@
-import { type CompletionRequest, toGenerationParameters } from "#shared/contracts/public-api.ts";
+import {
+  type CompletionRequest,
+  toGenerationParameters,
+  toTier,
+} from "#shared/contracts/public-api.ts";
 import type { BodyContext } from "../environment.ts";
 import { completionSkin } from "../streaming/openai-skin.ts";
 import { answerStreamed, answerWhole } from "./answer-generation.ts";
@@ -9,6 +13,7 @@ export async function createCompletion(context: BodyContext<CompletionRequest>):
   const { body } = context.var;
   const generation = await startGeneration(context, {
     model: body.model,
+    tier: toTier(body),
     input: { type: "text", text: body.prompt },
     parameters: toGenerationParameters(body),
   });

@@ -1,14 +1,12 @@
 import { type KeyScope, keyEnvironmentSchema } from "#shared/contracts/accounts.ts";
-import type { NewKeyRecord } from "../accounts/account-store.ts";
+import type { KeyBounds, NewKeyRecord } from "../accounts/account-store.ts";
 import { createApiKey } from "../accounts/api-key.ts";
 import type { AppContext } from "../environment.ts";
 
 /** What a key shall be. */
-export interface KeyWish {
+export interface KeyWish extends KeyBounds {
   readonly name: string | null;
   readonly scope: KeyScope;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number | null;
 }
 
 /** Makes a key and the record that its account shall keep; nothing is kept yet. */

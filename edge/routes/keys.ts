@@ -20,17 +20,24 @@ import { issueKey } from "./issue-key.ts";
  */
 export async function createKey(context: BodyContext<CreateKeyRequest>): Promise<Response> {
   const { accountId } = context.var.caller;
-  const { name, scope, expires_at } = context.var.body;
+  const { name, scope, expires_at, spending_limit, models, tiers } = context.var.body;
   const expiresAt = expires_at ? Date.parse(expires_at) : null;
   if (expiresAt !== null && expiresAt <= context.var.platform.now()) {
     throw new ApiError("invalid_parameter", "Invalid 'expires_at': it is past.", {
       param: "expires_at",
     });
   }
-  const wish = { name: name ?? null, scope, expiresAt };
+  const wish = {
+    name: name ?? null,
+    scope,
+    expiresAt,
+    spendingLimit: spending_limit ?? null,
+    models: models ?? null,
+    tiers: tiers ?? null,
+  };
   const { key, record } = await issueKey(context, accountId, wish);
   await openAccounts(context.env).createKey(accountId, record);
-  const answer: CreatedApiKey = { ...toApiKey(record), key };
+  const answer: CreatedApiKey = { ...toApiKey({ ...record, spent: 0, held: 0 }), key };
   return context.json(answer, 201);
 }
 
@@ -72,6 +79,11 @@ function toApiKey(key: KeyRecord): ApiKey {
     created_at: new Date(key.createdAt).toISOString(),
     expires_at: toTime(key.expiresAt),
     revoked_at: toTime(key.revokedAt),
+    spending_limit: key.spendingLimit,
+    spent: key.spent,
+    held: key.held,
+    models: key.models === null ? null : [...key.models],
+    tiers: key.tiers === null ? null : [...key.tiers],
   };
 }
 

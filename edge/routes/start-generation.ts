@@ -1,91 +1,152 @@
 /**
- * What every generating route does first: names the generation and gets a node to begin it.
+ * What every generating route does first: names the generation, holds its price and gets a node to
+ * begin it.
  *
- * Owns: the generation's id and its end, also when the client leaves before it.
- * Does not own: which node (edge/pool), the answer's words (edge/streaming).
+ * Owns: the generation's id, the order of hold and dispatch, what is given back when no node begins.
+ * Does not own: which node (edge/pool), who may (edge/accounts), the rest of its life
+ * (running-generation.ts).
+ * Walk: steps 4 to 6.
  */
 import { createId } from "#shared/contracts/base62.ts";
-import type { GenerationParameters, NodeGenerationRequest } from "#shared/contracts/node-wire.ts";
+import { toApiError } from "#shared/contracts/error-body.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
+import type {
+  GenerationParameters,
+  NodeGenerationRequest,
+  NodeModel,
+} from "#shared/contracts/node-wire.ts";
+import type { Tier } from "#shared/contracts/tiers.ts";
+import { toRefusalError } from "../accounts/account-client.ts";
+import { hashSecret } from "../accounts/api-key.ts";
+import { quoteGeneration } from "../billing/quote.ts";
+import { Tab } from "../billing/tab.ts";
 import type { AppContext } from "../environment.ts";
-import type { NodeGeneration } from "../pool/node-pool.ts";
+import { openAccounts } from "../open-accounts.ts";
+import { toLimitHeaders } from "./limit-headers.ts";
 import { readNodeUrls } from "./node-urls.ts";
+import { type RunningGeneration, watchGeneration } from "./running-generation.ts";
 
 /** What a client wants generated. */
 export interface GenerationWish {
   /** As the client named it; none and `default` mean whatever is served. */
   readonly model: string | null | undefined;
+  readonly tier: Tier;
   readonly input: NodeGenerationRequest["input"];
   readonly parameters: GenerationParameters;
 }
 
-/** A generation that has begun. */
-export interface RunningGeneration extends Pick<NodeGeneration, "model" | "events"> {
-  /** `gen_…` */
-  readonly id: string;
-  /** Says that the answer is complete or broken: nothing is left to stop. */
-  finish(): void;
-  /** Says that the client has left: the node stops at its next step. */
-  abandon(): void;
-  /** True once the client has left. */
-  isAbandoned(): boolean;
-}
-
 /**
- * Starts a generation; the answer bears its id in `x-generation-id`.
+ * Starts a generation; the answer bears its id in `x-generation-id`, and the account's limits.
  *
- * @throws {ApiError} what `NodePool.open` throws.
+ * @throws {ApiError} what `NodePool.findModel`, `AccountClient.admit` and `NodePool.open` throw.
  */
 export async function startGeneration(
   context: AppContext,
   wish: GenerationWish,
 ): Promise<RunningGeneration> {
-  const { clientSignal: signal, platform } = context.var;
-  const { nodes, now, randomBytes } = platform;
-  const startedAt = now();
-  const id = createId("gen", startedAt, randomBytes);
+  const { now, randomBytes } = context.var.platform;
+  const id = createId("gen", now(), randomBytes);
   context.header("x-generation-id", id);
-  const opening = nodes.open({
-    nodeUrls: readNodeUrls(context.env),
-    model: wish.model === "default" ? null : (wish.model ?? null),
-    request: { request_id: id, input: wish.input, parameters: wish.parameters },
-    grantSecret: context.env.GRANT_SECRET,
-    signal,
-  });
-  // Should the client leave meanwhile, the node that began is still told to stop.
-  context.executionCtx.waitUntil(Promise.allSettled([opening]));
-  const generation = await opening;
-  context.var.spans.push({ name: "first-frame", durationMs: now() - startedAt });
-  return watchClient(context, id, generation);
-}
-
-/** A client's leaving is told by its connection's signal, or by the response stream's `cancel`. */
-function watchClient(
-  context: AppContext,
-  id: string,
-  generation: NodeGeneration,
-): RunningGeneration {
-  const { clientSignal: signal } = context.var;
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const end = (lastWork: Promise<void>) => resolve(lastWork.catch(reportLate(context)));
   // From the beginning: what is added once the client has left may no longer be waited for.
   context.executionCtx.waitUntil(ended);
-  let state: "running" | "finished" | "abandoned" = "running";
-  const leave = (newState: "finished" | "abandoned") => {
-    if (state !== "running") return;
-    state = newState;
-    signal.removeEventListener("abort", abandon);
-    generation.close();
-    // The closed connection tells the node at its next write; `cancel` tells it now.
-    end(newState === "abandoned" ? generation.cancel() : undefined);
-  };
-  const abandon = () => leave("abandoned");
-  signal.addEventListener("abort", abandon);
-  return {
-    id,
-    model: generation.model,
-    events: generation.events,
-    // The reading may break off before the signal's own listener is called.
-    finish: () => leave(signal.aborted ? "abandoned" : "finished"),
-    abandon,
-    isAbandoned: () => state === "abandoned",
-  };
+  try {
+    const model = await holdPrice(context, id, wish);
+    return await openOnNode(context, { id, wish, model, end });
+  } catch (error) {
+    end(Promise.resolve());
+    throw error;
+  }
+}
+
+/** Holds the most that the generation can cost, on the model that will run it. */
+async function holdPrice(
+  context: AppContext,
+  id: string,
+  wish: GenerationWish,
+): Promise<NodeModel> {
+  const { platform, presentedKey: key, bodyBytes } = context.var;
+  const accounts = openAccounts(context.env);
+  const startedAt = platform.now();
+  const name = wish.model === "default" ? null : (wish.model ?? null);
+  const model = await platform.nodes
+    .findModel(readNodeUrls(context.env), name)
+    .catch(async (error: unknown) => {
+      // Which models there are is told to live keys only.
+      await accounts.authorizeKey(key, ["inference"]);
+      throw error;
+    });
+  const quote = quoteGeneration({ ...wish, maxLength: model.max_length });
+  const presented = { keyId: key.keyId, secretHash: await hashSecret(key.secret) };
+  const admission = await accounts.admit(key.accountId, {
+    presented: { ...presented, scopes: ["inference"] },
+    requestId: id,
+    model: model.id,
+    tier: wish.tier,
+    maxStepUnits: quote.maxStepUnits,
+    listPrice: quote.listPrice,
+    bodyBytes,
+    promptCharacters: countCharacters(wish.input),
+  });
+  if (admission.limits !== null) {
+    for (const [name, value] of Object.entries(toLimitHeaders(admission.limits))) {
+      context.header(name, value);
+    }
+  }
+  context.var.spans.push({ name: "admit", durationMs: platform.now() - startedAt });
+  if (admission.outcome === "refused") throw toRefusalError(admission.refusal);
+  return model;
+}
+
+interface OpenOrder {
+  readonly id: string;
+  readonly wish: GenerationWish;
+  readonly model: NodeModel;
+  readonly end: (lastWork: Promise<void>) => void;
+}
+
+async function openOnNode(
+  context: AppContext,
+  { id, wish, model, end }: OpenOrder,
+): Promise<RunningGeneration> {
+  const { clientSignal, platform, presentedKey } = context.var;
+  const accounts = openAccounts(context.env);
+  const { accountId } = presentedKey;
+  const tab = new Tab({
+    settle: ({ step_units: stepUnits }) =>
+      accounts.settle(accountId, id, { stepUnits, cameBy: "stream" }),
+    release: () => accounts.release(accountId, id),
+    expire: () => accounts.expire(accountId, id),
+  });
+  const startedAt = platform.now();
+  const dispatched = accounts.dispatch(accountId, id);
+  context.executionCtx.waitUntil(Promise.allSettled([dispatched]));
+  try {
+    const generation = await platform.nodes.open({
+      nodeUrls: readNodeUrls(context.env),
+      model: model.id,
+      request: { request_id: id, input: wish.input, parameters: wish.parameters },
+      grantSecret: context.env.GRANT_SECRET,
+      signal: clientSignal,
+      onReceipt: (receipt) => void tab.settle(receipt),
+    });
+    context.var.spans.push({ name: "first-frame", durationMs: platform.now() - startedAt });
+    return watchGeneration({ id, generation, tab, clientSignal, end });
+  } catch (error) {
+    // A node that began for a client that then left may have run a step meanwhile.
+    await tab.close(error instanceof ApiError && error.code === "cancelled");
+    throw error;
+  }
+}
+
+/** What fails after the answer is nobody's answer: it is reported, and the alarm settles the hold. */
+function reportLate(context: AppContext): (thrown: unknown) => void {
+  const { platform, requestId } = context.var;
+  return (thrown) => platform.reportFault({ requestId, error: toApiError(thrown), thrown });
+}
+
+function countCharacters(input: NodeGenerationRequest["input"]): number {
+  if (input.type === "text") return input.text.length;
+  return input.messages.reduce((sum, { content }) => sum + content.length, 0);
 }

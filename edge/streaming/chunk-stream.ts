@@ -1,24 +1,37 @@
 /**
- * A node's events as the body of a streamed response.
+ * A generation's events as the body of a streamed response.
  *
  * Owns: framing, errors after the stream began, what happens when the client leaves.
  * Does not own: the chunks' words (openai-skin.ts), or the node (edge/pool).
  */
 import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
 import type { ApiError } from "#shared/contracts/errors.ts";
-import type { NodeFrame } from "#shared/contracts/node-wire.ts";
+import type { FinishReason, Usage } from "#shared/contracts/openai-answers.ts";
 import { encodeComment, encodeEvent } from "#shared/event-stream/encode-event.ts";
 
-/** One thing heard from a node, in order. */
+/** The end of a generation: its whole text and its bill. */
+export interface AnswerEvent {
+  readonly type: "answer";
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  readonly usage: Usage;
+}
+
+/** One thing to tell a client, in order. */
 export type RelayedEvent =
-  | { readonly type: "frame"; readonly frame: NodeFrame }
+  /** Text that became final; empty when the generation moved on without any. */
+  | { readonly type: "text"; readonly text: string }
+  | AnswerEvent
   | { readonly type: "comment"; readonly text: string };
+
+/** What becomes a chunk. */
+export type ToldEvent = Exclude<RelayedEvent, { type: "comment" }>;
 
 /** What a stream is made of. */
 export interface ChunkStreamOptions {
   readonly events: AsyncIterator<RelayedEvent, void, void>;
-  /** The chunks that say a frame. */
-  readonly toChunks: (frame: NodeFrame) => readonly unknown[];
+  /** The chunks that say an event. */
+  readonly toChunks: (event: ToldEvent) => readonly unknown[];
   readonly requestId: string;
   /** Told when the last byte was queued, whether the answer is whole or not. */
   readonly onEnd: () => void;
@@ -71,7 +84,7 @@ async function nextPiece(options: ChunkStreamOptions): Promise<{ text: string; i
 
 function encodeRelayed(event: RelayedEvent, { toChunks }: ChunkStreamOptions): string {
   if (event.type === "comment") return encodeComment(event.text);
-  return toChunks(event.frame)
+  return toChunks(event)
     .map((chunk) => encodeEvent({ data: JSON.stringify(chunk) }))
     .join("");
 }

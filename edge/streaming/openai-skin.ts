@@ -4,15 +4,16 @@
  * Owns: which object, which choice, which chunk says what. Pure.
  * Does not own: reading a node's stream, or writing a response (chunk-stream.ts).
  */
-import type { NodeFrame, NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
-import {
-  type ChatCompletion,
-  type ChatCompletionChunk,
-  type Completion,
-  type CompletionChunk,
-  type FinishReason,
-  toUsage,
+import type { NodeModel } from "#shared/contracts/node-wire.ts";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  Completion,
+  CompletionChunk,
+  FinishReason,
+  Usage,
 } from "#shared/contracts/openai-answers.ts";
+import type { ToldEvent } from "./chunk-stream.ts";
 
 /** What every object of one answer has in common. */
 export interface AnswerHead {
@@ -32,7 +33,7 @@ export interface OpenAiSkin {
     head: AnswerHead,
     text: string,
     reason: FinishReason,
-    receipt: Receipt,
+    usage: Usage,
   ): ChatCompletion | Completion;
   /** The chunk before any text, if there is one. */
   toOpening(head: AnswerHead): Chunk | null;
@@ -41,7 +42,7 @@ export interface OpenAiSkin {
   /** The chunk that says why the text ends. */
   toEnd(head: AnswerHead, reason: FinishReason): Chunk;
   /** The chunk with the bill and no choice. */
-  toBill(head: AnswerHead, receipt: Receipt): Chunk;
+  toBill(head: AnswerHead, usage: Usage): Chunk;
 }
 
 /** One event of a stream. */
@@ -50,7 +51,7 @@ export type Chunk = ChatCompletionChunk | CompletionChunk;
 /** The words of `POST /v1/chat/completions`. */
 export const chatSkin: OpenAiSkin = {
   idPrefix: "chatcmpl",
-  toAnswer: (head, text, reason, receipt) => ({
+  toAnswer: (head, text, reason, usage) => ({
     ...head,
     object: "chat.completion",
     choices: [
@@ -61,36 +62,36 @@ export const chatSkin: OpenAiSkin = {
         finish_reason: reason,
       },
     ],
-    usage: toUsage(receipt),
+    usage,
   }),
   toOpening: (head) => toChatChunk(head, { role: "assistant", content: "" }, null),
   toDelta: (head, text) => toChatChunk(head, { content: text }, null),
   toEnd: (head, reason) => toChatChunk(head, {}, reason),
-  toBill: (head, receipt) => ({
+  toBill: (head, usage) => ({
     ...head,
     object: "chat.completion.chunk",
     choices: [],
-    usage: toUsage(receipt),
+    usage,
   }),
 };
 
 /** The words of `POST /v1/completions`. */
 export const completionSkin: OpenAiSkin = {
   idPrefix: "cmpl",
-  toAnswer: (head, text, reason, receipt) => ({
+  toAnswer: (head, text, reason, usage) => ({
     ...head,
     object: "text_completion",
     choices: [{ index: 0, text, logprobs: null, finish_reason: reason }],
-    usage: toUsage(receipt),
+    usage,
   }),
   toOpening: () => null,
   toDelta: (head, text) => toCompletionChunk(head, text, null),
   toEnd: (head, reason) => toCompletionChunk(head, "", reason),
-  toBill: (head, receipt) => ({
+  toBill: (head, usage) => ({
     ...head,
     object: "text_completion",
     choices: [],
-    usage: toUsage(receipt),
+    usage,
   }),
 };
 
@@ -110,7 +111,7 @@ export function toAnswerHead(
 }
 
 /**
- * Gives a function that says each of a node's frames, in order, in chunks.
+ * Gives a function that says each of a generation's events, in order, in chunks.
  *
  * @param hasBill True adds the bill at the end and, as OpenAI does, `usage: null` to the rest.
  */
@@ -118,23 +119,21 @@ export function createChunker(
   skin: OpenAiSkin,
   head: AnswerHead,
   hasBill: boolean,
-): (frame: NodeFrame) => Chunk[] {
+): (event: ToldEvent) => Chunk[] {
   let isOpen = false;
-  return (frame) => {
+  return (event) => {
     const opening = isOpen ? null : skin.toOpening(head);
     isOpen = true;
-    const chunks = [...(opening === null ? [] : [opening]), ...toChunks(skin, head, frame)];
+    const chunks = [...(opening === null ? [] : [opening]), ...toChunks(skin, head, event)];
     if (!hasBill) return chunks;
     const unbilled = chunks.map((chunk) => ({ ...chunk, usage: null }));
-    return frame.type === "done" ? [...unbilled, skin.toBill(head, frame.receipt)] : unbilled;
+    return event.type === "answer" ? [...unbilled, skin.toBill(head, event.usage)] : unbilled;
   };
 }
 
-function toChunks(skin: OpenAiSkin, head: AnswerHead, frame: NodeFrame): Chunk[] {
-  if (frame.type === "done") return [skin.toEnd(head, frame.finish_reason)];
-  if (frame.type === "step" && frame.text_delta !== "")
-    return [skin.toDelta(head, frame.text_delta)];
-  return [];
+function toChunks(skin: OpenAiSkin, head: AnswerHead, event: ToldEvent): Chunk[] {
+  if (event.type === "answer") return [skin.toEnd(head, event.finishReason)];
+  return event.text === "" ? [] : [skin.toDelta(head, event.text)];
 }
 
 function toChatChunk(

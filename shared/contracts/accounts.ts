@@ -4,6 +4,8 @@
  * `POST /v1/accounts` takes the operator's secret; `/v1/keys` takes a management key.
  */
 import { z } from "zod";
+import { planSchema } from "./plans.ts";
+import { tierSchema } from "./tiers.ts";
 
 /** What a key may do: run generations, or manage the account's keys. Never both. */
 const keyScopeSchema = z.enum(["inference", "management"]);
@@ -16,9 +18,28 @@ export type KeyEnvironment = z.infer<typeof keyEnvironmentSchema>;
 /** A label for people. */
 const nameSchema = z.string().trim().min(1).max(100);
 
+/** Most that one credit puts in, micro-dollars: a million dollars, far below what loses precision. */
+const MAX_CREDIT = 1_000_000_000_000;
+
+const creditAmountSchema = z.int().min(1).max(MAX_CREDIT);
+
 /** Body of `POST /v1/accounts`. */
-export const createAccountRequestSchema = z.strictObject({ name: nameSchema.nullish() });
+export const createAccountRequestSchema = z.strictObject({
+  name: nameSchema.nullish(),
+  plan: planSchema.default("free"),
+  /** What the account starts with, micro-dollars; nothing when left out. */
+  credit: creditAmountSchema.nullish(),
+});
 export type CreateAccountRequest = z.infer<typeof createAccountRequestSchema>;
+
+/** Body of `POST /v1/accounts/{id}/credits`. */
+export const createCreditRequestSchema = z.strictObject({
+  /** Micro-dollars. */
+  amount: creditAmountSchema,
+  /** The same key puts the money in once. */
+  idempotency_key: z.string().min(1).max(255),
+});
+export type CreateCreditRequest = z.infer<typeof createCreditRequestSchema>;
 
 /** Body of `POST /v1/keys`. */
 export const createKeyRequestSchema = z.strictObject({
@@ -26,6 +47,12 @@ export const createKeyRequestSchema = z.strictObject({
   scope: keyScopeSchema.default("inference"),
   /** RFC 3339, in the future; a key without it does not expire. */
   expires_at: z.iso.datetime({ offset: true }).nullish(),
+  /** Micro-dollars that the key may spend over its life; without it, all that the account has. */
+  spending_limit: z.int().min(0).nullish(),
+  /** Ids of the models that it may use; without it, all of them. */
+  models: z.array(z.string().min(1).max(200)).min(1).max(100).nullish(),
+  /** The tiers that it may use; a request that names its steps counts as `quality`. */
+  tiers: z.array(tierSchema).min(1).nullish(),
 });
 export type CreateKeyRequest = z.infer<typeof createKeyRequestSchema>;
 
@@ -47,6 +74,12 @@ export const apiKeySchema = z.strictObject({
   created_at: z.iso.datetime(),
   expires_at: z.iso.datetime().nullable(),
   revoked_at: z.iso.datetime().nullable(),
+  /** Micro-dollars. */
+  spending_limit: z.int().nullable(),
+  spent: z.int(),
+  held: z.int(),
+  models: z.array(z.string()).nullable(),
+  tiers: z.array(tierSchema).nullable(),
 });
 export type ApiKey = z.infer<typeof apiKeySchema>;
 
@@ -59,6 +92,7 @@ export const createdAccountSchema = z.strictObject({
   id: z.string(),
   object: z.literal("account"),
   name: z.string().nullable(),
+  plan: planSchema,
   created_at: z.iso.datetime(),
   management_key_id: z.string(),
   /** The account's first key, of scope `management`: the only time that it is told. */

@@ -12,6 +12,8 @@ export const errorBodySchema = z.strictObject({
     code: errorCodeSchema,
     /** The offending field, dotted: `messages.0.role`. */
     param: z.string().nullable(),
+    /** Figures behind a refusal for money or limits: which limit, what is left, what it needs. */
+    metadata: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
   }),
   /** `null` where no request could be told from another yet. */
   request_id: z.string().nullable(),
@@ -21,8 +23,10 @@ export type ErrorBody = z.infer<typeof errorBodySchema>;
 /** Writes `error` as the body of a response. */
 export function toErrorBody(error: ApiError, requestId: string | null): ErrorBody {
   const { type } = ERROR_RULES[error.code];
+  const { message, code, param, metadata } = error;
+  const hasMetadata = Object.keys(metadata).length > 0;
   return {
-    error: { message: error.message, type, code: error.code, param: error.param },
+    error: { message, type, code, param, ...(hasMetadata ? { metadata } : {}) },
     request_id: requestId,
   };
 }

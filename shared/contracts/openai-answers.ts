@@ -13,6 +13,10 @@ const usageSchema = z.strictObject({
   forward_passes: z.int(),
   /** Forward passes times the canvas's pages of 256 positions. */
   step_units: z.int(),
+  /** Micro-dollars charged: executed step units times the price that the hold was made at. */
+  cost: z.int(),
+  /** Micro-dollars that were held beyond it and went back. */
+  refunded: z.int(),
 });
 export type Usage = z.infer<typeof usageSchema>;
 
@@ -118,8 +122,11 @@ export const modelListSchema = z.strictObject({
 });
 export type ModelList = z.infer<typeof modelListSchema>;
 
+/** What a request came to, micro-dollars. */
+export type Bill = Pick<Usage, "cost" | "refunded">;
+
 /** The bill's lines as the client reads them. */
-export function toUsage(receipt: Receipt): Usage {
+export function toUsage(receipt: Receipt, { cost, refunded }: Bill): Usage {
   const { prompt_tokens, completion_tokens, steps, forward_passes, step_units } = receipt;
   return {
     prompt_tokens,
@@ -128,5 +135,7 @@ export function toUsage(receipt: Receipt): Usage {
     steps,
     forward_passes,
     step_units,
+    cost,
+    refunded,
   };
 }

@@ -17,6 +17,7 @@ import {
   generationParametersSchema,
 } from "./node-wire.ts";
 import { neutralChatFields, neutralFields, only, refused, withCode } from "./openai-fields.ts";
+import { DEFAULT_TIER, EXACT_STEPS_TIER, type Tier, tierSchema, tierSteps } from "./tiers.ts";
 
 const parameters = generationParametersSchema.shape;
 
@@ -34,6 +35,8 @@ const generationFields = {
   /** A model's id, or `default`. */
   model: z.string().min(1).max(200).nullish(),
   max_tokens: maxTokensSchema.nullish(),
+  /** A named number of steps; excludes `steps`. */
+  tier: tierSchema.nullish(),
   steps: parameters.steps.unwrap().nullish(),
   block_length: parameters.block_length.unwrap().nullish(),
   remasking: parameters.remasking.unwrap().nullish(),
@@ -103,6 +106,7 @@ export const chatCompletionRequestSchema = z
     ...neutralChatFields,
   })
   .refine(...streamOptionsNeedStream())
+  .refine(...tierExcludesSteps())
   .refine(({ max_tokens: one, max_completion_tokens: other }) => !one || !other || one === other, {
     path: ["max_completion_tokens"],
     message: "differs from max_tokens",
@@ -135,19 +139,29 @@ export const completionRequestSchema = z
     logprobs: refused(),
     suffix: only(""),
   })
-  .refine(...streamOptionsNeedStream());
+  .refine(...streamOptionsNeedStream())
+  .refine(...tierExcludesSteps());
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 
 /** A request of either endpoint. */
 type AnyRequest = Omit<CompletionRequest, "prompt" | "best_of" | "echo" | "logprobs" | "suffix"> &
   Partial<Pick<ChatCompletionRequest, "max_completion_tokens">>;
 
-/** What a node is asked for; fields that are not set are left for their defaults. */
+/** The tier that a request is decoded and priced as. */
+export function toTier({ tier, steps }: Pick<AnyRequest, "tier" | "steps">): Tier {
+  return tier ?? (steps ? EXACT_STEPS_TIER : DEFAULT_TIER);
+}
+
+/** What a node is asked for: steps always, other fields that are not set are left for its defaults. */
 export function toGenerationParameters(request: AnyRequest): GenerationParameters {
   const { stop } = request;
+  const generationLength =
+    request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_GENERATION_LENGTH;
   const set = {
-    max_tokens: request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_GENERATION_LENGTH,
-    steps: request.steps,
+    max_tokens: generationLength,
+    steps:
+      request.steps ??
+      tierSteps(toTier(request), generationLength, request.block_length ?? undefined),
     block_length: request.block_length,
     remasking: request.remasking,
     temperature: request.temperature,
@@ -179,6 +193,16 @@ function isSaid({ role, content }: ChatMessage): boolean {
 
 function countCharacters(messages: readonly ChatMessage[]): number {
   return messages.reduce((sum, { content }) => sum + content.length, 0);
+}
+
+function tierExcludesSteps(): [
+  (request: { tier?: unknown; steps?: unknown }) => boolean,
+  { path: string[]; message: string },
+] {
+  return [
+    ({ tier, steps }) => !tier || !steps,
+    { path: ["tier"], message: "name a tier or the steps, not both" },
+  ];
 }
 
 function streamOptionsNeedStream(): [

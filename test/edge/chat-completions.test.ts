@@ -62,6 +62,8 @@ describe("a chat completion", () => {
         steps: 2,
         forward_passes: 2,
         step_units: 2,
+        cost: 32,
+        refunded: 480,
       },
     });
   });
@@ -70,7 +72,7 @@ describe("a chat completion", () => {
     const { headers } = await ask({ messages });
     expect(headers.get("x-request-id")).toMatch(/^req_[0-9A-Za-z]{22}$/);
     expect(headers.get("x-generation-id")).toBe(node.requests.at(-1)?.request_id);
-    expect(headers.get("server-timing")).toMatch(/authorize;dur=\d+, first-frame;dur=\d+, total/);
+    expect(headers.get("server-timing")).toMatch(/admit;dur=\d+, first-frame;dur=\d+, total/);
     expect(headers.get("cache-control")).toBe("no-store");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   });

@@ -3,6 +3,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { inject } from "vitest";
 import { createdAccountSchema, createdApiKeySchema } from "../../shared/contracts/accounts.ts";
 import { errorBodySchema } from "../../shared/contracts/error-body.ts";
+import type { Plan } from "../../shared/contracts/plans.ts";
 import { TEST_SECRETS } from "./test-secrets.ts";
 
 /** A running Worker. */
@@ -13,6 +14,8 @@ export interface TestEdge {
   send(method: string, path: string, options?: SendOptions): Promise<Response>;
   /** Lines that the Worker wrote to its console. */
   readonly log: readonly string[];
+  /** Takes an account's object out of memory, whatever it is doing. */
+  evictAccount(accountId: string): Promise<void>;
   /** Account objects that exist, by id. */
   listAccountObjects(): Promise<string[]>;
   stop(): Promise<void>;
@@ -34,14 +37,23 @@ export interface TestAccount {
 }
 
 /** Starts the bundled Worker over `nodeUrls`. State is kept in memory. */
-export async function startTestEdge(nodeUrls: readonly string[]): Promise<TestEdge> {
+export async function startTestEdge(
+  nodeUrls: readonly string[],
+  bindings: Readonly<Record<string, string>> = {},
+): Promise<TestEdge> {
   const log: string[] = [];
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...inject("edgeOptions"),
       name: "unmask",
       modules: [{ type: "ESModule", path: "worker.js", contents: inject("edgeScript") }],
-      bindings: { KEY_ENVIRONMENT: "test", ...TEST_SECRETS, NODE_URLS: nodeUrls.join(", ") },
+      bindings: {
+        ...(inject("edgeOptions")["bindings"] as Record<string, string>),
+        ...TEST_SECRETS,
+        KEY_ENVIRONMENT: "test",
+        NODE_URLS: nodeUrls.join(", "),
+        ...bindings,
+      },
       handleStructuredLogs: ({ message }) => log.push(message),
       cf: false,
       telemetry: { enabled: false },
@@ -52,6 +64,7 @@ export async function startTestEdge(nodeUrls: readonly string[]): Promise<TestEd
     url,
     send: (method, path, options = {}) => fetch(url + path, toInit(method, options)),
     log,
+    evictAccount: (name) => miniflare.unsafeEvictDurableObject("unmask", "AccountObject", { name }),
     listAccountObjects: () => miniflare.listDurableObjectIds("ACCOUNTS"),
     stop: () => miniflare.dispose(),
   };
@@ -70,11 +83,21 @@ function toInit(method: string, { key, json, headers, signal }: SendOptions): Re
   };
 }
 
+/** What an account shall have beside a name. */
+export interface TestAccountWish {
+  readonly plan?: Plan;
+  /** Micro-dollars. */
+  readonly credit?: number;
+}
+
 /** Opens an account and issues it an inference key. */
-export async function createTestAccount(edge: TestEdge): Promise<TestAccount> {
+export async function createTestAccount(
+  edge: TestEdge,
+  { plan = "scale", credit = 1_000_000_000 }: TestAccountWish = {},
+): Promise<TestAccount> {
   const opened = await edge.send("POST", "/v1/accounts", {
     key: TEST_SECRETS.OPERATOR_SECRET,
-    json: { name: "test" },
+    json: { name: "test", plan, credit },
   });
   const account = createdAccountSchema.parse(await opened.json());
   const issued = await edge.send("POST", "/v1/keys", { key: account.management_key, json: {} });

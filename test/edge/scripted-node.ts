@@ -30,6 +30,10 @@ interface Exchange {
   /** Ends the stream. */
   end(): void;
   refuse(code: ErrorCode, param?: string): void;
+  /** Resolves when the edge cancels it. */
+  readonly cancelled: Promise<void>;
+  /** Sends an `error` frame, with a receipt for `steps` unless that is 0, and ends. */
+  fail(code: ErrorCode, steps: number): Promise<void>;
   /** Sends steps that spell `pieces`, then `done`, and ends. */
   complete(pieces: readonly string[], changes?: Partial<Receipt>): Promise<void>;
 }
@@ -69,6 +73,7 @@ export async function startScriptedNode(modelId = "llada-test"): Promise<Scripte
     weights_digest: "ab".repeat(32),
     created: 1_760_000_000,
   };
+  const cancellations = new Map<string, () => void>();
   const server = createServer((request, response) => {
     void answer(request, response).catch(() => response.destroy());
   });
@@ -82,10 +87,13 @@ export async function startScriptedNode(modelId = "llada-test"): Promise<Scripte
     const cancelledId = /^\/generations\/([^/]+)\/cancel$/.exec(path)?.[1];
     if (cancelledId !== undefined) {
       node.cancelled.push(cancelledId);
+      cancellations.get(cancelledId)?.();
       response.writeHead(204).end();
       return;
     }
-    const exchange = await openExchange(request, response);
+    const { promise: cancelled, resolve } = Promise.withResolvers<void>();
+    const exchange = await openExchange(request, response, cancelled);
+    cancellations.set(exchange.request.request_id, resolve);
     node.requests.push(exchange.request);
     await node.script(exchange);
   }
@@ -107,6 +115,7 @@ export async function startScriptedNode(modelId = "llada-test"): Promise<Scripte
 async function openExchange(
   incoming: IncomingMessage,
   response: ServerResponse,
+  cancelled: Promise<void>,
 ): Promise<Exchange> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk);
@@ -120,6 +129,7 @@ async function openExchange(
     request,
     grant: (incoming.headers.authorization ?? "").replace("Bearer ", ""),
     closed: once(response, "close").then(() => undefined),
+    cancelled,
     sendRaw,
     send,
     comment: (text) => sendRaw(encodeComment(text)),
@@ -129,6 +139,12 @@ async function openExchange(
       const error = new ApiError(code, `Refused: ${code}.`, { param: param ?? null });
       response.writeHead(error.status, { "content-type": "application/json" });
       response.end(JSON.stringify(toErrorBody(error, request.request_id)));
+    },
+    async fail(code, steps) {
+      const receipt = createReceipt(request.request_id, steps, { outcome: "cancelled" });
+      const signed_receipt = steps > 0 ? await signReceipt(receipt) : null;
+      send({ type: "error", code, message: `Failed: ${code}.`, param: null, signed_receipt });
+      response.end();
     },
     async complete(pieces, changes = {}) {
       for (const [i, piece] of pieces.entries()) send(stepFrame(i + 1, piece));
@@ -151,27 +167,41 @@ export function stepFrame(step: number, text: string): NodeFrame {
   };
 }
 
-async function doneFrame(
+/** The bill of `steps` steps on a canvas of one page. */
+export function createReceipt(
   requestId: string,
-  pieces: readonly string[],
-  changes: Partial<Receipt>,
-): Promise<NodeFrame> {
-  const receipt: Receipt = {
+  steps: number,
+  changes: Partial<Receipt> = {},
+): Receipt {
+  return {
     request_id: requestId,
     node_id: "scripted",
     outcome: "completed",
     prompt_tokens: 5,
     completion_tokens: 3,
-    steps: pieces.length,
-    forward_passes: pieces.length,
-    step_units: pieces.length,
+    steps,
+    forward_passes: steps,
+    step_units: steps,
     ...changes,
   };
+}
+
+/** Signs as a node does. */
+export function signReceipt(receipt: Receipt): Promise<string> {
+  return signToken(receipt, TEST_SECRETS.GRANT_SECRET);
+}
+
+async function doneFrame(
+  requestId: string,
+  pieces: readonly string[],
+  changes: Partial<Receipt>,
+): Promise<NodeFrame> {
+  const receipt = createReceipt(requestId, pieces.length, changes);
   return {
     type: "done",
     finish_reason: "stop",
     text: pieces.join(""),
     receipt,
-    signed_receipt: await signToken(receipt, TEST_SECRETS.GRANT_SECRET),
+    signed_receipt: await signReceipt(receipt),
   };
 }

@@ -1,5 +1,18 @@
 import { describe, it } from "vitest";
-import { AccountClient, type AccountStub } from "../../../../edge/accounts/account-client.ts";
+import {
+  AccountClient,
+  type AccountStub,
+  toRefusalError,
+} from "../../../../edge/accounts/account-client.ts";
+import type { Refusal } from "../../../../edge/accounts/admission.ts";
+
+const refusal: Refusal = {
+  code: "balance_held",
+  message: "Wait.",
+  param: null,
+  retryAfterMs: 1_500,
+  metadata: { limit_source: "account" },
+};
 
 /** An account whose calls fail in turn with `failures`, then answer. */
 function createClient(failures: Error[]): { client: AccountClient; stubCount: () => number } {
@@ -16,7 +29,13 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       createKey: () => answer(undefined),
       listKeys: () => answer([]),
       revokeKey: () => answer(null),
-      authorizeKey: () => answer({ accepted: true, keyId: "key_1", scope: "inference" }),
+      credit: () => answer(null),
+      authorizeKey: () => answer({ accepted: false, code: "invalid_api_key" }),
+      admit: () => answer({ outcome: "refused", refusal, limits: null }),
+      dispatch: () => answer(undefined),
+      settle: () => answer(null),
+      release: () => answer(null),
+      expire: () => answer(undefined),
     };
   };
   return { client: new AccountClient(findAccount), stubCount: () => stubCount };
@@ -54,5 +73,23 @@ describe("a call to an account", () => {
   it("finds no key to revoke where there is none", async ({ expect }) => {
     const { client } = createClient([]);
     await expect(client.revokeKey("acct_1", "key_9")).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("puts no money into an account that is not there", async ({ expect }) => {
+    const { client } = createClient([]);
+    const credit = { kind: "credit" as const, amount: 1, reference: "a" };
+    await expect(client.credit("acct_1", credit)).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("a refusal", () => {
+  it("is told with its figures and the time to wait", ({ expect }) => {
+    expect(toRefusalError(refusal)).toMatchObject({
+      status: 402,
+      code: "balance_held",
+      retryAfterSeconds: 1.5,
+      metadata: { limit_source: "account" },
+    });
+    expect(toRefusalError({ ...refusal, retryAfterMs: null }).retryAfterSeconds).toBeNull();
   });
 });

@@ -1,26 +1,6 @@
-import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, it } from "vitest";
-import {
-  AccountStore,
-  type NewKeyRecord,
-  type Sql,
-} from "../../../../edge/accounts/account-store.ts";
-
-/** SQLite as a Durable Object offers it. */
-function openSql(): Sql {
-  const database = new DatabaseSync(":memory:");
-  return {
-    exec(query, ...bindings) {
-      // As in a Durable Object, only a query of several statements runs without preparing.
-      if (query.includes(";")) {
-        database.exec(query);
-        return { toArray: () => [] };
-      }
-      const rows = database.prepare(query).all(...bindings);
-      return { toArray: () => rows as ReturnType<ReturnType<Sql["exec"]>["toArray"]> };
-    },
-  };
-}
+import { AccountStore, type NewKeyRecord } from "../../../../edge/accounts/account-store.ts";
+import { openSql } from "./open-sql.ts";
 
 function createKey(changes: Partial<NewKeyRecord> = {}): NewKeyRecord {
   return {
@@ -32,6 +12,9 @@ function createKey(changes: Partial<NewKeyRecord> = {}): NewKeyRecord {
     createdAt: 1_000,
     expiresAt: null,
     revokedAt: null,
+    spendingLimit: null,
+    models: null,
+    tiers: null,
     ...changes,
   };
 }
@@ -51,10 +34,9 @@ const present = (changes: Partial<Parameters<AccountStore["authorizeKey"]>[0]> =
 describe("a key", () => {
   it("is accepted for its scope, and by its secret alone", ({ expect }) => {
     store.insertKey(createKey());
-    expect(store.authorizeKey(present(), 2_000)).toEqual({
+    expect(store.authorizeKey(present(), 2_000)).toMatchObject({
       accepted: true,
-      keyId: "key_1",
-      scope: "inference",
+      key: { keyId: "key_1", scope: "inference", spent: 0, held: 0 },
     });
     const refused = { accepted: false, code: "invalid_api_key" };
     expect(store.authorizeKey(present({ secretHash: "hash-2" }), 2_000)).toEqual(refused);
@@ -109,8 +91,8 @@ describe("an account", () => {
   it("opens again on the rows it had", ({ expect }) => {
     const sql = openSql();
     const first = new AccountStore(sql);
-    first.insertAccount({ accountId: "acct_1", name: "Ada", createdAt: 1_000 });
-    first.insertAccount({ accountId: "acct_1", name: "Eve", createdAt: 2_000 });
+    first.insertAccount({ accountId: "acct_1", name: "Ada", plan: "free", createdAt: 1_000 });
+    first.insertAccount({ accountId: "acct_1", name: "Eve", plan: "scale", createdAt: 2_000 });
     first.insertKey(createKey());
     expect(new AccountStore(sql).listKeys(null, 10)).toHaveLength(1);
     expect(sql.exec("SELECT name FROM account").toArray()).toMatchObject([{ name: "Ada" }]);

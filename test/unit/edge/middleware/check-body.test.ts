@@ -6,6 +6,7 @@ import {
   chatCompletionRequestSchema,
   completionRequestSchema,
   toGenerationParameters,
+  toTier,
 } from "../../../../shared/contracts/public-api.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
@@ -160,6 +161,7 @@ describe("the parameters of a generation", () => {
   it("are what was set, and the contract's defaults", ({ expect }) => {
     expect(toGenerationParameters(check({ messages }))).toEqual({
       max_tokens: 64,
+      steps: 32,
       temperature: 0,
       cfg_scale: 0,
       remasking: "low_confidence",
@@ -170,7 +172,32 @@ describe("the parameters of a generation", () => {
     });
     const body = check({ messages, max_completion_tokens: 8, steps: null, stop: "x", seed: 3 });
     expect(toGenerationParameters(body)).toMatchObject({ max_tokens: 8, stop: ["x"], seed: 3 });
-    expect(toGenerationParameters(body)).not.toHaveProperty("steps");
+    expect(toGenerationParameters(body)).toMatchObject({ steps: 4 });
+  });
+
+  it.for([
+    ["draft", 8],
+    ["fast", 16],
+    ["balanced", 32],
+    ["quality", 64],
+  ] as const)("of the tier %s are %i steps for 64 tokens", async ([tier, steps], { expect }) => {
+    const body = check({ messages, tier });
+    expect(toGenerationParameters(body).steps).toBe(steps);
+    expect(toTier(body)).toBe(tier);
+  });
+
+  it("have at least one step a block, and exact steps where they are named", ({ expect }) => {
+    const blocks = check({ messages, tier: "draft", block_length: 4 });
+    expect(toGenerationParameters(blocks).steps).toBe(16);
+    const exact = check({ messages, steps: 7 });
+    expect(toGenerationParameters(exact).steps).toBe(7);
+    expect(toTier(exact)).toBe("quality");
+  });
+
+  it("name a tier or steps, not both", ({ expect }) => {
+    expect(() => check({ messages, tier: "draft", steps: 8 })).toThrowError(
+      expect.objectContaining({ code: "invalid_parameter", param: "tier" }),
+    );
   });
 });
 

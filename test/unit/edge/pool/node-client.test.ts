@@ -4,6 +4,7 @@ import { createNodeRequest } from "./node-request.ts";
 
 const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
 const request = createNodeRequest();
+const order = { request, grantSecret: "secret", onReceipt: () => undefined };
 
 /** A node that accepts connections and never answers. */
 function createClient(): NodeClient {
@@ -24,12 +25,7 @@ afterEach(() => {
 
 describe("a node that does not answer", () => {
   it("has failed once its time for the first frame is over", async ({ expect }) => {
-    const opening = createClient().open(
-      "http://node",
-      request,
-      "secret",
-      new AbortController().signal,
-    );
+    const opening = createClient().open("http://node", order, new AbortController().signal);
     const failing = expect(opening).rejects.toMatchObject({ code: "node_failed" });
     await vi.advanceTimersByTimeAsync(1_001);
     await failing;
@@ -37,7 +33,7 @@ describe("a node that does not answer", () => {
 
   it("is left at once by a client that leaves", async ({ expect }) => {
     const controller = new AbortController();
-    const opening = createClient().open("http://node", request, "secret", controller.signal);
+    const opening = createClient().open("http://node", order, controller.signal);
     const failing = expect(opening).rejects.toMatchObject({ code: "cancelled" });
     await vi.advanceTimersByTimeAsync(1);
     controller.abort();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { type NodeEvent, readNodeEvents } from "../../../../edge/pool/node-events.ts";
-import type { NodeFrame } from "../../../../shared/contracts/node-wire.ts";
+import type { NodeFrame, Receipt } from "../../../../shared/contracts/node-wire.ts";
 import { signToken } from "../../../../shared/contracts/signed-token.ts";
 import { encodeComment, encodeEvent } from "../../../../shared/event-stream/encode-event.ts";
 import { createNodeRequest } from "./node-request.ts";
@@ -32,9 +32,12 @@ function openSource() {
   const encoder = new TextEncoder();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
-  const events = readNodeEvents(readable, { request, grantSecret, maxSilenceMs: 1_000 });
+  const receipts: Receipt[] = [];
+  const onReceipt = (heard: Receipt) => void receipts.push(heard);
+  const events = readNodeEvents(readable, { request, grantSecret, maxSilenceMs: 1_000, onReceipt });
   return {
     events,
+    receipts,
     write: (text: string) => void writer.write(encoder.encode(text)),
     close: () => void writer.close(),
     break: () => void writer.abort(new Error("reset")),
@@ -66,6 +69,19 @@ describe("a node's events", () => {
     source.write(encode(await sign({ steps: 7 })));
     const [last] = await readAll(source.events);
     expect(last).toMatchObject({ frame: { receipt: { steps: 7 } } });
+  });
+
+  it("tell the receipt of an answer, and of one that failed on the way", async ({ expect }) => {
+    const whole = openSource();
+    whole.write(encode(await sign({ steps: 7 })));
+    await readAll(whole.events);
+    expect(whole.receipts).toMatchObject([{ request_id: "gen_1", steps: 7 }]);
+    const broken = openSource();
+    const { signed_receipt } = await sign({ steps: 3 });
+    const error = { type: "error", code: "cancelled", message: "Stopped.", param: null } as const;
+    broken.write(encode({ ...error, signed_receipt }));
+    await expect(readAll(broken.events)).rejects.toMatchObject({ code: "cancelled" });
+    expect(broken.receipts).toMatchObject([{ steps: 3 }]);
   });
 
   it.for([

@@ -31,10 +31,11 @@ function createPool(firstEvent = QUEUED) {
   const open = (nodeUrls: readonly string[]) =>
     pool.open({
       nodeUrls,
-      model: null,
+      model: "llada-test",
       request: createNodeRequest(),
       grantSecret: "secret",
       signal: new AbortController().signal,
+      onReceipt: () => undefined,
     });
   const setDown = (down: boolean) => {
     isDown = down;

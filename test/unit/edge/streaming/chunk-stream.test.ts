@@ -3,7 +3,7 @@ import { createChunkStream, type RelayedEvent } from "../../../../edge/streaming
 import { readToEnd } from "../../../../edge/streaming/read-to-end.ts";
 import { ApiError } from "../../../../shared/contracts/errors.ts";
 
-const queued: RelayedEvent = { type: "frame", frame: { type: "queued", ahead: 0 } };
+const queued: RelayedEvent = { type: "text", text: "" };
 const heartbeat: RelayedEvent = { type: "comment", text: "heartbeat" };
 
 async function* play(events: readonly RelayedEvent[], failure?: unknown) {
@@ -27,7 +27,7 @@ describe("a stream of chunks", () => {
     expect(onCancel).not.toHaveBeenCalled();
   });
 
-  it("goes on over frames that say nothing", async ({ expect }) => {
+  it("goes on over events that say nothing", async ({ expect }) => {
     const { stream } = open(play([queued, queued, queued]), []);
     expect(await new Response(stream).text()).toBe("data: [DONE]\n\n");
   });

@@ -1,17 +1,19 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import type { ToldEvent } from "../../../../edge/streaming/chunk-stream.ts";
 import {
   chatSkin,
   completionSkin,
   createChunker,
   toAnswerHead,
 } from "../../../../edge/streaming/openai-skin.ts";
-import type { NodeFrame, NodeModel, Receipt } from "../../../../shared/contracts/node-wire.ts";
+import type { NodeModel } from "../../../../shared/contracts/node-wire.ts";
 import {
   type ChatCompletionChunk,
   type CompletionChunk,
   chatCompletionChunkSchema,
   completionChunkSchema,
+  type Usage,
 } from "../../../../shared/contracts/openai-answers.ts";
 
 type Choice = ChatCompletionChunk["choices"][number] | CompletionChunk["choices"][number];
@@ -24,38 +26,21 @@ const model: NodeModel = {
   weights_digest: "0123456789abcdef".repeat(4),
   created: 1,
 };
-const receipt: Receipt = {
-  request_id: "gen_1",
-  node_id: "node",
-  outcome: "completed",
+const usage: Usage = {
   prompt_tokens: 3,
   completion_tokens: 4,
+  total_tokens: 7,
   steps: 2,
   forward_passes: 4,
   step_units: 8,
+  cost: 160,
+  refunded: 40,
 };
 
-function play(pieces: readonly string[]): NodeFrame[] {
-  const steps = pieces.map(
-    (piece, i): NodeFrame => ({
-      type: "step",
-      step: i + 1,
-      block: 0,
-      committed: [],
-      masked_count: 0,
-      forward_passes: i + 1,
-      text_delta: piece,
-    }),
-  );
-  const text = pieces.join("");
-  const done = {
-    type: "done",
-    finish_reason: "length",
-    text,
-    receipt,
-    signed_receipt: "",
-  } as const;
-  return [{ type: "queued", ahead: 0 }, ...steps, done];
+function play(pieces: readonly string[]): ToldEvent[] {
+  const texts = pieces.map((text): ToldEvent => ({ type: "text", text }));
+  const answer = { type: "answer", finishReason: "length", text: pieces.join(""), usage } as const;
+  return [{ type: "text", text: "" }, ...texts, answer];
 }
 
 const pieces = fc.array(fc.string());
@@ -86,7 +71,7 @@ describe.for([
 
   it("carry the bill last when asked, and nothing of it when not", ({ expect }) => {
     const billed = chunksOf(["a"], true);
-    expect(billed.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 7, step_units: 8 } });
+    expect(billed.at(-1)).toMatchObject({ choices: [], usage });
     expect(billed.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
     expect(chunksOf(["a"], false).every((chunk) => !("usage" in chunk))).toBe(true);
   });

@@ -1,0 +1,88 @@
+/**
+ * The tables of one account, and how older ones become them.
+ *
+ * Owns: every table's shape and what SQLite itself holds: `balance ≥ held ≥ 0`, entries that nobody
+ * changes. Does not own: the rules over the rows (account-store.ts, ledger.ts, …).
+ */
+import { numberOf, type Sql } from "./sql.ts";
+
+/** In order; what has been released is never edited, only followed. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS account (
+    account_id TEXT PRIMARY KEY,
+    name TEXT,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS api_key (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    key_id TEXT NOT NULL UNIQUE,
+    secret_hash TEXT NOT NULL,
+    name TEXT,
+    scope TEXT NOT NULL CHECK (scope IN ('inference', 'management')),
+    last_four TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+  ) STRICT;`,
+  `ALTER TABLE account ADD COLUMN plan TEXT NOT NULL DEFAULT 'free';
+  ALTER TABLE api_key ADD COLUMN spending_limit INTEGER;
+  ALTER TABLE api_key ADD COLUMN models TEXT;
+  ALTER TABLE api_key ADD COLUMN tiers TEXT;
+  ALTER TABLE api_key ADD COLUMN spent INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0);
+  ALTER TABLE api_key ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0);
+  CREATE TABLE purse (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    balance INTEGER NOT NULL,
+    held INTEGER NOT NULL CHECK (held >= 0),
+    CHECK (balance >= held)
+  ) STRICT;
+  INSERT INTO purse (id, balance, held) VALUES (1, 0, 0);
+  CREATE TABLE hold (
+    request_id TEXT PRIMARY KEY,
+    key_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    unit_price INTEGER NOT NULL,
+    max_step_units INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (
+      state IN ('reserved', 'dispatched', 'captured', 'released', 'expired', 'reconciled')
+    ),
+    created_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0 AND captured <= amount)
+  ) STRICT;
+  CREATE INDEX hold_due ON hold (due_at);
+  CREATE TABLE entry (
+    sequence INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('credit', 'top_up', 'charge')),
+    amount INTEGER NOT NULL CHECK (amount <> 0),
+    balance_after INTEGER NOT NULL CHECK (balance_after >= 0),
+    reference TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    previous_hash TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    UNIQUE (kind, reference)
+  ) STRICT;
+  CREATE TRIGGER entry_is_not_changed BEFORE UPDATE ON entry
+  BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+  CREATE TRIGGER entry_is_not_removed BEFORE DELETE ON entry
+  BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+  CREATE TABLE bucket (
+    name TEXT PRIMARY KEY,
+    level INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;`,
+];
+
+/** Brings the tables up to date. Runs in one transaction of the caller's. */
+export function migrate(sql: Sql): void {
+  sql.exec("CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY) STRICT");
+  const [row] = sql.exec("SELECT COALESCE(MAX(version), 0) AS version FROM migration").toArray();
+  const version = row === undefined ? 0 : numberOf(row, "version");
+  for (const [i, script] of MIGRATIONS.entries()) {
+    if (i < version) continue;
+    sql.exec(script);
+    sql.exec("INSERT INTO migration (version) VALUES (?)", i + 1);
+  }
+}

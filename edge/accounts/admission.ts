@@ -1,0 +1,224 @@
+/**
+ * Whether a request may run: key, bounds of the key, plan, money; and the hold for it.
+ *
+ * One decision over one account's rows: its caller wraps it in one transaction, so nothing is held,
+ * counted or claimed for a request that is refused.
+ * Owns: the order of the checks and what each refusal says.
+ * Does not own: the rows (account-store.ts, ledger.ts, rate-limits.ts).
+ */
+import type { ErrorCode } from "#shared/contracts/errors.ts";
+import { PLANS, type Plan, type PlanRule } from "#shared/contracts/plans.ts";
+import { toPlanPrice } from "#shared/contracts/prices.ts";
+import type { Tier } from "#shared/contracts/tiers.ts";
+import type { AccountStore, KeyRecord, PresentedKey } from "./account-store.ts";
+import type { Ledger } from "./ledger.ts";
+import type { LimitStatus, RateLimits } from "./rate-limits.ts";
+
+/** What wants to run. */
+export interface AdmissionOrder {
+  readonly presented: PresentedKey;
+  readonly requestId: string;
+  readonly model: string;
+  readonly tier: Tier;
+  readonly maxStepUnits: number;
+  /** Micro-dollars, before the plan's discount. */
+  readonly listPrice: number;
+  readonly bodyBytes: number;
+  readonly promptCharacters: number;
+}
+
+/** An account's limits as they stand. */
+export interface AccountLimits {
+  readonly requests: LimitStatus;
+  readonly steps: LimitStatus;
+  readonly maxConcurrency: number;
+}
+
+/** Why not; a value, since it crosses the network between objects. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly param: string | null;
+  /** Milliseconds until it may be otherwise; `null` if waiting changes nothing. */
+  readonly retryAfterMs: number | null;
+  readonly metadata: Readonly<Record<string, string | number>>;
+}
+
+/** What became of it. */
+export type Admission =
+  | { readonly outcome: "admitted"; readonly held: number; readonly limits: AccountLimits }
+  | {
+      readonly outcome: "refused";
+      readonly refusal: Refusal;
+      /** `null` for whoever holds no live key. */
+      readonly limits: AccountLimits | null;
+    };
+
+/** Room may be made by the next request that ends; nobody knows when. */
+const PASSING_RETRY_MS = 1_000;
+
+/** What an account judges with. */
+export interface AdmissionParts {
+  readonly store: AccountStore;
+  readonly ledger: Ledger;
+  readonly limits: RateLimits;
+}
+
+/** Decides, and holds the money. Asked again under the same id, it finds its own hold. */
+export function admit(parts: AdmissionParts, order: AdmissionOrder, nowMs: number): Admission {
+  const verdict = parts.store.authorizeKey(order.presented, nowMs);
+  if (!verdict.accepted) {
+    const message =
+      verdict.code === "scope_not_allowed"
+        ? `This needs a key of scope ${order.presented.scopes.join(" or ")}.`
+        : "The API key is unknown, expired or revoked.";
+    const refusal = refuse(verdict.code, message);
+    return { outcome: "refused", refusal, limits: null };
+  }
+  const plan = parts.store.readPlan();
+  const known = parts.ledger.findTerms(order.requestId);
+  const refusal = known === null ? check(parts, order, verdict.key, plan, nowMs) : null;
+  if (refusal !== null) {
+    return { outcome: "refused", refusal, limits: readLimits(parts.limits, plan, nowMs) };
+  }
+  const held = known?.amount ?? hold(parts, order, plan, nowMs);
+  return { outcome: "admitted", held, limits: readLimits(parts.limits, plan, nowMs) };
+}
+
+/** The limits of an account of `plan` as they stand. */
+export function readLimits(limits: RateLimits, plan: Plan, nowMs: number): AccountLimits {
+  const rule = PLANS[plan];
+  return {
+    requests: limits.read("requests", rule.requestsPerMinute, nowMs),
+    steps: limits.read("steps", rule.stepUnitsPerMinute, nowMs),
+    maxConcurrency: rule.maxConcurrency,
+  };
+}
+
+function hold(parts: AdmissionParts, order: AdmissionOrder, plan: Plan, nowMs: number): number {
+  const { requestId, model, tier, maxStepUnits, presented } = order;
+  const unitPrice = toPlanPrice(order.listPrice, plan);
+  const { requestsPerMinute, stepUnitsPerMinute } = PLANS[plan];
+  parts.limits.take("requests", requestsPerMinute, 1, nowMs);
+  parts.limits.take("steps", stepUnitsPerMinute, maxStepUnits, nowMs);
+  const { keyId } = presented;
+  parts.ledger.reserve({ requestId, keyId, model, tier, maxStepUnits, unitPrice }, nowMs);
+  return maxStepUnits * unitPrice;
+}
+
+function check(
+  parts: AdmissionParts,
+  order: AdmissionOrder,
+  key: KeyRecord,
+  plan: Plan,
+  nowMs: number,
+): Refusal | null {
+  const amount = order.maxStepUnits * toPlanPrice(order.listPrice, plan);
+  return (
+    checkBounds(order, key) ??
+    checkSize(order, plan) ??
+    checkRates(parts, order, PLANS[plan], nowMs) ??
+    checkKeyMoney(key, amount) ??
+    checkMoney(parts.ledger, amount)
+  );
+}
+
+function checkBounds({ model, tier }: AdmissionOrder, key: KeyRecord): Refusal | null {
+  if (key.models !== null && !key.models.includes(model)) {
+    return refuse("model_not_allowed", "This key may not use the model.", { param: "model" });
+  }
+  if (key.tiers !== null && !key.tiers.includes(tier)) {
+    return refuse("tier_not_allowed", `This key may not use the tier '${tier}'.`, {
+      param: "tier",
+    });
+  }
+  return null;
+}
+
+/** What no waiting makes smaller. */
+function checkSize(order: AdmissionOrder, plan: Plan): Refusal | null {
+  const rule = PLANS[plan];
+  const sizes = [
+    ["body_bytes", order.bodyBytes, rule.maxBodyBytes],
+    ["prompt_characters", order.promptCharacters, rule.maxPromptCharacters],
+    ["step_units", order.maxStepUnits, rule.stepUnitsPerMinute],
+  ] as const;
+  for (const [name, value, limit] of sizes) {
+    if (value <= limit) continue;
+    const message = `The plan '${plan}' takes at most ${limit} ${name.replace("_", " ")} a request.`;
+    return refuse("plan_limit_exceeded", message, {
+      metadata: { limit_source: name, limit, requested: value },
+    });
+  }
+  return null;
+}
+
+function checkRates(
+  { ledger, limits }: AdmissionParts,
+  { maxStepUnits }: AdmissionOrder,
+  rule: PlanRule,
+  nowMs: number,
+): Refusal | null {
+  const requestsWaitMs = limits.waitFor("requests", rule.requestsPerMinute, 1, nowMs);
+  if (requestsWaitMs > 0) {
+    const message = `At most ${rule.requestsPerMinute} requests a minute.`;
+    return refuse("request_rate_exceeded", message, {
+      retryAfterMs: requestsWaitMs,
+      metadata: { limit_source: "requests", limit: rule.requestsPerMinute },
+    });
+  }
+  const stepsWaitMs = limits.waitFor("steps", rule.stepUnitsPerMinute, maxStepUnits, nowMs);
+  if (stepsWaitMs > 0) {
+    const message = `At most ${rule.stepUnitsPerMinute} step units a minute.`;
+    return refuse("step_rate_exceeded", message, {
+      retryAfterMs: stepsWaitMs,
+      metadata: { limit_source: "steps", limit: rule.stepUnitsPerMinute, requested: maxStepUnits },
+    });
+  }
+  if (ledger.countOpen() >= rule.maxConcurrency) {
+    return refuse("concurrency_exceeded", `At most ${rule.maxConcurrency} requests at once.`, {
+      retryAfterMs: PASSING_RETRY_MS,
+      metadata: { limit_source: "concurrency", limit: rule.maxConcurrency },
+    });
+  }
+  return null;
+}
+
+function checkKeyMoney(key: KeyRecord, amount: number): Refusal | null {
+  const { spendingLimit, spent, held } = key;
+  if (spendingLimit === null || spent + held + amount <= spendingLimit) return null;
+  const metadata = { held, available: Math.max(0, spendingLimit - spent - held), required: amount };
+  if (spent + amount > spendingLimit) {
+    const message = "The key's spending limit leaves too little for this request.";
+    return refuse("spending_limit_reached", message, {
+      metadata: { limit_source: "key", ...metadata },
+    });
+  }
+  return refuse("balance_held", "Requests in flight hold what the key may still spend.", {
+    retryAfterMs: PASSING_RETRY_MS,
+    metadata: { limit_source: "key", ...metadata },
+  });
+}
+
+function checkMoney(ledger: Ledger, amount: number): Refusal | null {
+  const { balance, held } = ledger.readPurse();
+  if (balance - held >= amount) return null;
+  const metadata = { held, available: balance - held, required: amount };
+  if (balance < amount) {
+    return refuse("insufficient_balance", "The balance is too low for this request.", {
+      metadata: { limit_source: "account", ...metadata },
+    });
+  }
+  return refuse("balance_held", "Requests in flight hold the balance that this one needs.", {
+    retryAfterMs: PASSING_RETRY_MS,
+    metadata: { limit_source: "account", ...metadata },
+  });
+}
+
+function refuse(
+  code: ErrorCode,
+  message: string,
+  more: Partial<Pick<Refusal, "param" | "retryAfterMs" | "metadata">> = {},
+): Refusal {
+  return { code, message, param: null, retryAfterMs: null, metadata: {}, ...more };
+}

@@ -1,0 +1,72 @@
+/**
+ * How much an account may do in a minute: token buckets that refill evenly.
+ *
+ * Exact, since one object counts for the whole account. Levels are kept in thousandths of a minute's
+ * share, so that every number is whole.
+ * Does not own: which plan has which limits (shared/contracts/plans.ts).
+ */
+import { numberOf, type Sql } from "./sql.ts";
+
+const WINDOW_MS = 60_000;
+
+/** What is counted by the minute. */
+export type LimitName = "requests" | "steps";
+
+/** One limit as it stands. */
+export interface LimitStatus {
+  /** A minute's worth, and the most that can be saved up. */
+  readonly limit: number;
+  readonly remaining: number;
+  /** Until the bucket is full, milliseconds, at most a minute. */
+  readonly resetMs: number;
+}
+
+/** The buckets of one account. */
+export class RateLimits {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** How the bucket stands. */
+  read(name: LimitName, limit: number, nowMs: number): LimitStatus {
+    return toStatus(this.#level(name, limit, nowMs), limit);
+  }
+
+  /**
+   * Milliseconds until `count` can be taken, rounded up; 0 for now. `count` is at most `limit`.
+   */
+  waitFor(name: LimitName, limit: number, count: number, nowMs: number): number {
+    const missing = count * WINDOW_MS - this.#level(name, limit, nowMs);
+    return Math.max(0, Math.ceil(missing / limit));
+  }
+
+  /** Takes `count` out, or puts it back when below 0. Never above a minute's worth. */
+  take(name: LimitName, limit: number, count: number, nowMs: number): void {
+    const level = Math.min(this.#level(name, limit, nowMs) - count * WINDOW_MS, limit * WINDOW_MS);
+    this.#sql.exec(
+      `INSERT INTO bucket (name, level, updated_at) VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET level = excluded.level, updated_at = excluded.updated_at`,
+      name,
+      Math.max(0, level),
+      nowMs,
+    );
+  }
+
+  /** A clock that went back refills nothing. */
+  #level(name: LimitName, limit: number, nowMs: number): number {
+    const [row] = this.#sql.exec("SELECT * FROM bucket WHERE name = ?", name).toArray();
+    if (row === undefined) return limit * WINDOW_MS;
+    const elapsedMs = Math.max(0, nowMs - numberOf(row, "updated_at"));
+    return Math.min(limit * WINDOW_MS, numberOf(row, "level") + elapsedMs * limit);
+  }
+}
+
+function toStatus(level: number, limit: number): LimitStatus {
+  return {
+    limit,
+    remaining: Math.floor(level / WINDOW_MS),
+    resetMs: Math.ceil((limit * WINDOW_MS - level) / limit),
+  };
+}

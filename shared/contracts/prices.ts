@@ -1,0 +1,66 @@
+/**
+ * What a generation costs, in whole micro-dollars, and the most that it can cost.
+ *
+ * A step unit is one forward pass of one canvas row of up to 256 positions; longer canvases count
+ * `ceil(positions / 256)`, guidance doubles the rows. Pure; nothing here rounds money but
+ * {@link toPlanPrice}, upwards.
+ */
+import { POSITIONS_PER_STEP_UNIT } from "./limits.ts";
+import type { GenerationParameters, NodeGenerationRequest } from "./node-wire.ts";
+import { PLANS, type Plan } from "./plans.ts";
+import type { Tier } from "./tiers.ts";
+
+/** Price of one step unit, micro-dollars, before a plan's discount. */
+export const STEP_UNIT_PRICES = {
+  draft: 10,
+  fast: 10,
+  balanced: 20,
+  quality: 20,
+} as const satisfies Record<Tier, number>;
+
+/**
+ * Tokens that a chat template may add around one message, and around all of them: role names and
+ * separators. A longer template is caught by the model's own length, or costs the customer nothing.
+ */
+const TEMPLATE_TOKENS_PER_MESSAGE = 16;
+const TEMPLATE_TOKENS = 16;
+
+const encoder = new TextEncoder();
+
+/** Price of a step unit for an account of `plan`, micro-dollars, rounded up. */
+export function toPlanPrice(listPrice: number, plan: Plan): number {
+  return Math.ceil((listPrice * (100 - PLANS[plan].discountPercent)) / 100);
+}
+
+/**
+ * Canvas positions that a request takes at most.
+ *
+ * How many tokens a prompt has is known only where its tokenizer is, at the node. No byte-level
+ * tokenizer makes more tokens than there are bytes, and no canvas is longer than the model's
+ * `maxLength`: the smaller of the two bounds it without one.
+ */
+export function boundPositions(
+  input: NodeGenerationRequest["input"],
+  generationLength: number,
+  maxLength: number,
+): number {
+  return Math.min(maxLength, boundPromptTokens(input) + generationLength);
+}
+
+function boundPromptTokens(input: NodeGenerationRequest["input"]): number {
+  if (input.type === "text") return encoder.encode(input.text).length + TEMPLATE_TOKENS;
+  return input.messages.reduce(
+    (sum, { content }) => sum + encoder.encode(content).length + TEMPLATE_TOKENS_PER_MESSAGE,
+    TEMPLATE_TOKENS,
+  );
+}
+
+/** Step units of `steps` denoising steps on a canvas of `positions`. */
+export function toStepUnits(
+  steps: number,
+  positions: number,
+  { cfg_scale: guidanceScale }: Pick<GenerationParameters, "cfg_scale">,
+): number {
+  const rows = guidanceScale > 0 ? 2 : 1;
+  return steps * rows * Math.ceil(positions / POSITIONS_PER_STEP_UNIT);
+}

@@ -1,0 +1,217 @@
+import fc from "fast-check";
+import { beforeEach, describe, it } from "vitest";
+import { AccountStore } from "../../../../edge/accounts/account-store.ts";
+import { EntryLog } from "../../../../edge/accounts/entry-log.ts";
+import { type HoldOrder, Ledger } from "../../../../edge/accounts/ledger.ts";
+import { findBrokenEntry } from "../../../../shared/contracts/ledger.ts";
+import { openSql, type TestSql } from "./open-sql.ts";
+
+const HOLD_MS = 1_000;
+const GRACE_MS = 500;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+let sql: TestSql;
+let ledger: Ledger;
+beforeEach(() => {
+  ({ sql, ledger } = openLedger());
+});
+
+function openLedger() {
+  const opened = openSql();
+  const account = { accountId: "acct_1", name: null, plan: "free" as const, createdAt: 0 };
+  new AccountStore(opened).insertAccount(account);
+  const lifetimes = { holdMs: HOLD_MS, receiptGraceMs: GRACE_MS };
+  return { sql: opened, ledger: new Ledger(opened, lifetimes) };
+}
+
+/** Entries oldest first. */
+const entries = (from = sql) => new EntryLog(from).list(null, 100_000).reverse();
+const order = (requestId: string, maxStepUnits = 10): HoldOrder => ({
+  requestId,
+  keyId: "key_1",
+  model: "model",
+  tier: "balanced",
+  maxStepUnits,
+  unitPrice: 20,
+});
+
+describe("a hold", () => {
+  beforeEach(() => {
+    ledger.credit("credit", 1_000, "start", 0);
+    ledger.reserve(order("gen_1"), 0);
+  });
+
+  it("is taken from what is free, and moves no money", ({ expect }) => {
+    expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 200 });
+    expect(entries()).toHaveLength(1);
+  });
+
+  it("costs the executed step units, and the rest goes back at once", ({ expect }) => {
+    ledger.dispatch("gen_1");
+    expect(ledger.capture("gen_1", 3, 10)).toEqual({
+      state: "captured",
+      cost: 60,
+      refunded: 140,
+      unusedStepUnits: 7,
+      isNew: true,
+    });
+    expect(ledger.readPurse()).toEqual({ balance: 940, held: 0 });
+    expect(entries().at(-1)).toMatchObject({ kind: "charge", amount: -60, reference: "gen_1" });
+  });
+
+  it("never costs more than was held", ({ expect }) => {
+    expect(ledger.capture("gen_1", 99, 10)).toMatchObject({ cost: 200, refunded: 0 });
+  });
+
+  it("is settled once, whoever tells it again", ({ expect }) => {
+    const first = ledger.capture("gen_1", 3, 10);
+    for (const again of [ledger.capture("gen_1", 9, 20), ledger.captureLate("gen_1", 3, 20)]) {
+      expect(again).toEqual({ ...first, isNew: false });
+    }
+    expect(ledger.release("gen_1", 20)).toEqual({ ...first, isNew: false });
+    expect(entries()).toHaveLength(2);
+  });
+
+  it("is released when nothing was executed, and cannot be charged after", ({ expect }) => {
+    expect(ledger.release("gen_1", 10)).toMatchObject({ state: "released", refunded: 200 });
+    expect(ledger.capture("gen_1", 3, 20)).toMatchObject({ state: "released", cost: 0 });
+    expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 0 });
+  });
+
+  it("stays while it runs when a node that did nothing says so beside the answer", ({ expect }) => {
+    expect(ledger.captureLate("gen_1", 0, 10)).toMatchObject({ state: "reserved", isNew: false });
+    expect(ledger.capture("gen_1", 4, 20)).toMatchObject({ state: "captured", cost: 80 });
+  });
+
+  it("expires, still held, and is reconciled by a late receipt", ({ expect }) => {
+    expect(ledger.sweep(HOLD_MS)).toEqual([]);
+    expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 200 });
+    expect(ledger.countOpen()).toBe(0);
+    expect(ledger.captureLate("gen_1", 2, HOLD_MS + 1)).toMatchObject({
+      state: "reconciled",
+      cost: 40,
+      refunded: 160,
+    });
+  });
+
+  it("goes back whole when its receipt never comes", ({ expect }) => {
+    ledger.sweep(HOLD_MS);
+    expect(ledger.sweep(HOLD_MS + GRACE_MS - 1)).toEqual([]);
+    expect(ledger.sweep(HOLD_MS + GRACE_MS)).toEqual(["gen_1"]);
+    expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 0 });
+    expect(ledger.capture("gen_1", 2, HOLD_MS + GRACE_MS + 1)).toMatchObject({ cost: 0 });
+  });
+
+  it("is swept when it is due, and forgotten a day after it was settled", ({ expect }) => {
+    expect(ledger.nextDueAt()).toBe(HOLD_MS);
+    ledger.expire("gen_1", 100);
+    expect(ledger.nextDueAt()).toBe(100 + GRACE_MS);
+    ledger.capture("gen_1", 1, 200);
+    expect(ledger.nextDueAt()).toBe(200 + DAY_MS);
+    ledger.sweep(200 + DAY_MS);
+    expect(ledger.capture("gen_1", 1, 300 + DAY_MS)).toBeNull();
+    expect(ledger.nextDueAt()).toBeNull();
+  });
+});
+
+describe("the rows", () => {
+  it("take a credit once for each reference", ({ expect }) => {
+    const first = ledger.credit("top_up", 500, "evt_1", 0);
+    expect(ledger.credit("top_up", 900, "evt_1", 1)).toEqual(first);
+    ledger.credit("credit", 5, "evt_1", 2);
+    expect(ledger.readPurse().balance).toBe(505);
+  });
+
+  it("refuse a balance below what is held, and holds below nothing", ({ expect }) => {
+    ledger.credit("credit", 100, "start", 0);
+    expect(() => ledger.reserve(order("gen_1"), 0)).toThrow(/CHECK/);
+    expect(() => sql.exec("UPDATE purse SET held = -1")).toThrow(/CHECK/);
+  });
+
+  it("refuse a change to an entry", ({ expect }) => {
+    ledger.credit("credit", 100, "start", 0);
+    expect(() => sql.exec("UPDATE entry SET amount = 1000")).toThrow(/append-only/);
+    expect(() => sql.exec("DELETE FROM entry")).toThrow(/append-only/);
+  });
+});
+
+describe("any order of operations", () => {
+  type Subject = ReturnType<typeof openLedger>;
+  type Settled = ReturnType<Ledger["capture"]>;
+  /** What one operation does; what it settles is returned. */
+  const ACTIONS = {
+    credit: (on, id, units, nowMs) => {
+      on.ledger.credit("credit", Math.max(1, units * 20), id, nowMs);
+      return null;
+    },
+    reserve: (on, id, units, nowMs) => {
+      const { balance, held } = on.ledger.readPurse();
+      const wish = order(id, Math.max(0, units));
+      const isNew = on.ledger.findTerms(id) === null;
+      if (isNew && balance - held >= 20 * wish.maxStepUnits) on.ledger.reserve(wish, nowMs);
+      return null;
+    },
+    dispatch: (on, id) => {
+      on.ledger.dispatch(id);
+      return null;
+    },
+    expire: (on, id, _, nowMs) => {
+      on.ledger.expire(id, nowMs);
+      return null;
+    },
+    sweep: (on, _, __, nowMs) => {
+      on.ledger.sweep(nowMs);
+      return null;
+    },
+    capture: (on, id, units, nowMs) => on.ledger.capture(id, units, nowMs),
+    captureLate: (on, id, units, nowMs) => on.ledger.captureLate(id, units, nowMs),
+    release: (on, id, _, nowMs) => on.ledger.release(id, nowMs),
+  } satisfies Record<string, (on: Subject, id: string, units: number, nowMs: number) => Settled>;
+  const operation = fc.record({
+    kind: fc.constantFrom(...(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
+    requestId: fc.integer({ min: 0, max: 30 }).map((i) => `gen_${i}`),
+    stepUnits: fc.integer({ min: -2, max: 40 }),
+    waitMs: fc.integer({ min: 0, max: 100 }),
+  });
+  type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never;
+
+  /** Micro-dollars that the operations were told to be charged. */
+  function play(subject: Subject, operations: readonly Operation[]): number {
+    let nowMs = 0;
+    let charged = 0;
+    for (const { kind, requestId, stepUnits, waitMs } of operations) {
+      nowMs += waitMs;
+      const settled: Settled = ACTIONS[kind](subject, requestId, stepUnits, nowMs);
+      charged += settled?.isNew ? settled.cost : 0;
+    }
+    return charged;
+  }
+
+  it("keeps balance ≥ held ≥ 0, the sums and the chain, over 10,000 operations", ({ expect }) => {
+    let count = 0;
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: 500, maxLength: 500 }), (operations) => {
+        const subject = openLedger();
+        const charged = play(subject, operations);
+        count += operations.length;
+        const { balance, held } = subject.ledger.readPurse();
+        const all = entries(subject.sql);
+        const charges = all.filter(({ kind }) => kind === "charge");
+        expect(held).toBeGreaterThanOrEqual(0);
+        expect(balance).toBeGreaterThanOrEqual(held);
+        expect(all.reduce((sum, { amount }) => sum + amount, 0)).toBe(balance);
+        expect(charges.reduce((sum, { amount }) => sum - amount, 0)).toBe(charged);
+        expect(new Set(charges.map(({ reference }) => reference)).size).toBe(charges.length);
+        expect(findBrokenEntry(all, "acct_1")).toBeNull();
+        const [row] = subject.sql
+          .exec(
+            "SELECT COALESCE(SUM(amount), 0) AS held FROM hold WHERE state IN ('reserved', 'dispatched', 'expired')",
+          )
+          .toArray();
+        expect(row?.["held"]).toBe(held);
+      }),
+      { numRuns: 20, seed: 5 },
+    );
+    expect(count).toBe(10_000);
+  });
+});
