@@ -3,14 +3,13 @@
  * no cancellation; those are engine/.
  */
 
-import { type PredictorRow, packRows, splitLogits } from "../canvas/canvas-batch.ts";
-import { lengthBucket } from "../canvas/length-bucket.ts";
+import { type PredictorRow, packRows, passShape, splitLogits } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { DenoisingStep } from "../sampler/denoising-step.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
 
 /**
- * One forward pass for all rows of one length bucket, and as many passes as there are buckets.
+ * One forward pass for all rows of one shape, and as many passes as there are shapes.
  *
  * @returns One `[candidates, logitCount]` per row, in the order of `rows`; float32, owned by the caller.
  * @throws {ApiError} `session_failed` if the runtime fails.
@@ -20,10 +19,11 @@ export async function predictRows(
   predictor: MaskPredictor,
 ): Promise<Float32Array[]> {
   const answers = new Map<PredictorRow, Float32Array>();
-  const buckets = Map.groupBy(rows, (row) =>
-    lengthBucket(row.tokenIds.length, predictor.maxLength),
-  );
-  for (const [length, members] of buckets) {
+  const passes = Map.groupBy(rows, (row) => passShape(row, predictor.maxLength).key);
+  for (const members of passes.values()) {
+    const [first] = members;
+    if (first === undefined) continue;
+    const { length } = passShape(first, predictor.maxLength);
     const logits = await predictor.predict(packRows(members, length));
     for (const [index, view] of splitLogits(members, logits, predictor.logitCount).entries()) {
       const row = members[index];

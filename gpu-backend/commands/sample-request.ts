@@ -20,7 +20,12 @@ const tokenId = z.int().nonnegative();
 const uniform = z.number().min(0).max(1);
 
 /** The published samplers by their names. */
-const algorithmSchema = z.enum(["llada", "fastdllm_threshold"]);
+const algorithmSchema = z.enum([
+  "llada",
+  "fastdllm_threshold",
+  "fastdllm_prefix_cache",
+  "fastdllm_dual_cache",
+]);
 
 /** `generate()`'s arguments with its defaults; `eos_id` and `eot_id` stand for its constants. */
 export const sampleParametersSchema = z.strictObject({

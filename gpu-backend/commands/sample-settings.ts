@@ -1,4 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
+import type { CacheKind } from "../sampler/block-cache.ts";
 import type { Decoding } from "../sampler/decoding.ts";
 import {
   type Remasking,
@@ -17,6 +18,14 @@ const REMASKING: Readonly<Record<SampleParameters["remasking"], Remasking>> = {
   low_confidence: "low-confidence",
   random: "random",
 };
+const CACHES: Readonly<Record<SampleParameters["algorithm"], CacheKind>> = {
+  llada: "none",
+  fastdllm_threshold: "none",
+  fastdllm_prefix_cache: "prefix",
+  fastdllm_dual_cache: "dual",
+};
+/** The published cached samplers call the model once more where a block's first call fills it. */
+const CACHED_MIN_BLOCK_STEPS = 2;
 /** The published samplers have no cap under a threshold. */
 const UNCAPPED_STEPS = Number.MAX_SAFE_INTEGER;
 
@@ -33,6 +42,7 @@ export function readSettings(parameters: SampleParameters, model: TextModel): Sa
   if (isScheduled && parameters.max_steps !== undefined) {
     throw invalid("max_steps", "goes with threshold, factor or entropy_bound");
   }
+  const cache = CACHES[parameters.algorithm];
   const request = {
     generationLength: parameters.gen_length,
     steps: isScheduled ? parameters.steps : (parameters.max_steps ?? UNCAPPED_STEPS),
@@ -41,6 +51,8 @@ export function readSettings(parameters: SampleParameters, model: TextModel): Sa
     guidanceScale: parameters.cfg_scale,
     remasking: REMASKING[parameters.remasking],
     decoding,
+    cache,
+    minBlockSteps: cache === "none" ? 1 : CACHED_MIN_BLOCK_STEPS,
     excludeEndOfText: parameters.logits_eos_inf,
     deferEndOfText: parameters.confidence_eos_eot_inf,
   };

@@ -14,8 +14,8 @@ export interface TraceStep {
 export interface FlatTraceStep extends TraceRow {
   readonly block: number;
   readonly step: number;
-  /** What is fed: the whole sequence. */
-  readonly forward: "full";
+  /** What is fed: the whole sequence, from the block's start on, or the block alone. */
+  readonly forward: DenoisingStep["forward"];
   /** Columns fed. */
   readonly forward_tokens: number;
   readonly canvas: readonly (readonly number[])[];
@@ -53,8 +53,8 @@ export function traceFlatStep(step: DenoisingStep, canvas: Int32Array): FlatTrac
   return {
     block: step.block,
     step: step.blockStep,
-    forward: "full",
-    forward_tokens: canvas.length,
+    forward: step.forward,
+    forward_tokens: step.fedColumns,
     ...traceRow(step),
     canvas: [[...canvas]],
   };

@@ -104,7 +104,9 @@ export class BlockWalk {
   /** Counts the step that was taken and begins the next block where this one is done. */
   advance(): void {
     this.#blockStep += 1;
-    const isFilled = !isPacedBySteps(this.#settings) && this.#maskedCount() === 0;
+    const mayEnd =
+      !isPacedBySteps(this.#settings) && this.#blockStep >= this.#settings.minBlockSteps;
+    const isFilled = mayEnd && this.#maskedCount() === 0;
     if (isFilled || this.#blockStep >= this.#steps()) this.#enter(this.#block + 1);
   }
 

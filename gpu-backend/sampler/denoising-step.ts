@@ -35,6 +35,10 @@ export interface DenoisingStep extends CandidateSet {
   readonly resize: CanvasResize | null;
   /** Masks left on the whole canvas. */
   readonly maskedCount: number;
-  /** Rows fed to the network so far, this step's included. */
+  /** Rows fed to the network so far, this step's included; a part of a row counts as a row. */
   readonly forwardPasses: number;
+  /** What was fed of each row; under a cache a block's later steps feed a part. */
+  readonly forward: "full" | "prefix" | "dual";
+  /** Columns fed of each row. */
+  readonly fedColumns: number;
 }

@@ -14,6 +14,10 @@ export interface ProcessProgress {
   readonly position: BlockPosition;
   /** `[canvas length, rows fed at that length]`, in the order in which the lengths came up. */
   readonly passesByLength: readonly (readonly [number, number])[];
+  /** Columns fed to the network over all rows and steps. */
+  readonly positionsComputed: number;
+  /** What the block's first step fed; null before it and where no cache is used. */
+  readonly contextTokenIds: Int32Array | null;
   /** `[length]`, or longer where the canvas was cut: 1 where the column held a token at the start. */
   readonly isGiven: Uint8Array;
   readonly revision: RevisionProgress;

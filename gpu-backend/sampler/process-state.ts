@@ -4,7 +4,7 @@
  *
  * Owns: the format, its version, and the refusal of what is not whole.
  * Does not own: where a state is kept and who may hand one in (engine/, server/); a cache of keys and
- * values, which a continued run computes anew; a constraint, which is a function of the request.
+ * values, which follow from the ids that they stand for; a constraint, which is a function of the request.
  */
 
 import { ApiError } from "#shared/contracts/errors.ts";

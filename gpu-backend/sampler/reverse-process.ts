@@ -10,6 +10,7 @@ import type { Canvas } from "../canvas/canvas.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
 import { insertColumns } from "../canvas/insert-columns.ts";
 import { endOfTextConfidence } from "./adaptive-length.ts";
+import { BlockCache, type FedSpan } from "./block-cache.ts";
 import { BlockWalk } from "./block-walk.ts";
 import { CandidateScan, type CandidateSet } from "./candidate-scan.ts";
 import { checkFixedLength, planExpansion, planLength, planTrim } from "./canvas-length.ts";
@@ -22,7 +23,7 @@ import { takeRows } from "./logit-rows.ts";
 import type { ProcessProgress, RunPhase } from "./process-progress.ts";
 import type { RandomSource } from "./random-source.ts";
 import { Revision } from "./revision.ts";
-import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
+import { longestRun, type SamplingSettings } from "./sampling-settings.ts";
 
 /** What a step does to the canvas beside its commits. */
 type Change = Pick<DenoisingStep, "remasked" | "resize">;
@@ -39,6 +40,7 @@ export class ReverseProcess {
   readonly maxSteps: number;
   readonly #constraint: CandidateConstraint | null;
   readonly #walk: BlockWalk;
+  readonly #cache: BlockCache;
   readonly #revision: Revision;
   /** Rows fed so far by the canvas's length. */
   readonly #passesByLength: Map<number, number>;
@@ -46,6 +48,7 @@ export class ReverseProcess {
   #isGiven: Uint8Array;
   #phase: RunPhase;
   #step: number;
+  #positionsComputed: number;
 
   /**
    * @param canvas Owned by this process until it is finished.
@@ -73,6 +76,8 @@ export class ReverseProcess {
     this.#phase = progress?.phase ?? (settings.adaptiveLength === null ? "blocks" : "length");
     this.#step = progress?.step ?? 0;
     this.#passesByLength = new Map(progress?.passesByLength);
+    this.#positionsComputed = progress?.positionsComputed ?? 0;
+    this.#cache = new BlockCache(settings.cache, progress?.contextTokenIds ?? null);
     this.#walk = new BlockWalk(canvas, settings, constraint !== null, progress?.position ?? null);
     this.#revision = new Revision(settings, progress?.revision ?? null);
   }
@@ -114,6 +119,11 @@ export class ReverseProcess {
     return this.#passesByLength;
   }
 
+  /** Columns fed to the network over all rows and steps: what the network had to compute. */
+  get positionsComputed(): number {
+    return this.#positionsComputed;
+  }
+
   /** Blocks of the generation region. */
   get blockCount(): number {
     return this.#walk.blockCount;
@@ -139,6 +149,8 @@ export class ReverseProcess {
       maxSteps: this.maxSteps,
       position: this.#walk.position,
       passesByLength: [...this.#passesByLength],
+      positionsComputed: this.#positionsComputed,
+      contextTokenIds: this.#cache.contextTokenIds,
       isGiven: this.#isGiven,
       revision: this.#revision.progress,
     };
@@ -146,17 +158,19 @@ export class ReverseProcess {
 
   /**
    * What the next step feeds to the network: the canvas, and with guidance the canvas without its
-   * prompt.
+   * prompt; a part of them where a cache stands for the rest.
    */
   forwardRows(): PredictorRow[] {
     const { tokenIds, attended } = this.canvas;
     const candidateColumns = this.#fedColumns();
-    const rows = [{ tokenIds, attended, candidateColumns }];
-    if (this.rowCount > 1) {
-      const hidden = unconditionalTokenIds(tokenIds, this.#isGiven, this.settings.maskTokenId);
-      rows.push({ tokenIds: hidden, attended, candidateColumns });
-    }
-    return rows;
+    const span = this.#span();
+    const hidePrompt = (ids: Int32Array) =>
+      unconditionalTokenIds(ids, this.#isGiven, this.settings.maskTokenId);
+    const views = [(ids: Int32Array) => ids, hidePrompt].slice(0, this.rowCount);
+    return views.map((view) => {
+      const row = { tokenIds: view(tokenIds), attended, candidateColumns };
+      return this.#cache.feed(row, span, view);
+    });
   }
 
   /**
@@ -172,12 +186,12 @@ export class ReverseProcess {
    */
   commit(logits: readonly Float32Array[], logitCount: number): DenoisingStep {
     const { settings, canvas } = this;
-    const fed = this.#fedColumns();
+    const columnsFed = this.#fedColumns();
     const scale = this.rowCount > 1 ? settings.guidanceScale : 0;
-    const guided = guideLogits(logits, fed.length * logitCount, scale);
+    const guided = guideLogits(logits, columnsFed.length * logitCount, scale);
     const endConfidence = this.#endConfidence(guided, logitCount);
     const columns = this.#candidateColumns();
-    const wanted = takeRows(guided, logitCount, fed, columns);
+    const wanted = takeRows(guided, logitCount, columnsFed, columns);
     const draft = this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds);
     const step = this.#step;
     const scan = new CandidateScan(wanted, logitCount, columns, settings, this.random, step, draft);
@@ -185,17 +199,24 @@ export class ReverseProcess {
       ? { quota: columns.length, mustProgress: true, fillsFrom: 0 }
       : this.#walk.duty(columns.length);
     const result = denoiseStep(scan, settings, duty);
-    const { block } = this;
-    const { blockStep } = this.#walk;
+    const { forward, start, end, isContext } = this.#span();
+    const fedColumns = end - start;
+    const place = { block: this.block, blockStep: this.#walk.blockStep, step, quota: duty.quota };
+    if (isContext) this.#cache.begin(canvas.tokenIds);
+    this.#positionsComputed += fedColumns * logits.length;
     const committed = this.#write(result.selected, result);
     const passes = this.#passesByLength.get(canvas.length) ?? 0;
     this.#passesByLength.set(canvas.length, passes + logits.length);
     const change = this.#advance(result, endConfidence);
     const maskedCount = canvas.countMasked(settings.maskTokenId);
     const { forwardPasses } = this;
-    const { quota } = duty;
-    const place = { block, blockStep, step, quota };
-    return { ...result, ...place, committed, ...change, maskedCount, forwardPasses };
+    const fed = { forward, fedColumns, forwardPasses };
+    return { ...result, ...place, committed, ...change, maskedCount, ...fed };
+  }
+
+  /** The part of the canvas that the step feeds. */
+  #span(): FedSpan {
+    return this.#cache.span(this.#phase === "blocks" ? this.#walk : null, this.canvas.length);
   }
 
   /** The step only measures how long the canvas should be. */
@@ -228,11 +249,14 @@ export class ReverseProcess {
     return columns;
   }
 
-  /** Masks before the current block's end, those left in the prompt and in earlier blocks included. */
+  /**
+   * Masks before the current block's end; those left in the prompt and in earlier blocks included, where
+   * they are fed.
+   */
   #candidateColumns(): Int32Array {
     if (this.#isMeasuring()) return NO_COLUMNS;
     const end = this.#fillsAll() ? this.canvas.length : this.#walk.end;
-    return this.canvas.maskedColumns(this.settings.maskTokenId, 0, end);
+    return this.canvas.maskedColumns(this.settings.maskTokenId, this.#span().start, end);
   }
 
   #endConfidence(logits: Float32Array, logitCount: number): number {
@@ -304,11 +328,4 @@ export class ReverseProcess {
     for (const column of remasked ?? []) canvas.tokenIds[column] = settings.maskTokenId;
     return { remasked: remasked ?? NO_COLUMNS, resize };
   }
-}
-
-/** Every decoder but LLaDA's schedule writes at least one token a step. */
-function longestRun(settings: SamplingSettings, maskedCount: number): number {
-  const { steps, revisionSteps, adaptiveLength } = settings;
-  const isCapped = isPacedBySteps(settings) || adaptiveLength !== null;
-  return (isCapped ? steps : Math.min(steps, maskedCount)) + revisionSteps;
 }

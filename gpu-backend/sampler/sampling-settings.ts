@@ -14,6 +14,7 @@ import {
   maxAdaptiveSteps,
   resolveAdaptiveLength,
 } from "./adaptive-length.ts";
+import type { CacheKind } from "./block-cache.ts";
 import { chooseBlockLength } from "./block-length.ts";
 import { checkDecoding, type Decoding } from "./decoding.ts";
 
@@ -37,6 +38,12 @@ export interface SamplingSettings {
   readonly guidanceScale: number;
   readonly remasking: Remasking;
   readonly decoding: Decoding;
+  readonly cache: CacheKind;
+  /**
+   * Steps that a block takes even if it is filled before, at least 1, within its share of `steps`;
+   * Fast-dLLM's cached samplers take 2.
+   */
+  readonly minBlockSteps: number;
   /** End-of-text is never predicted: LLaDA's `logits_eos_inf`. */
   readonly excludeEndOfText: boolean;
   /** End-of-text is committed last: LLaDA's `confidence_eos_eot_inf`. */
@@ -67,6 +74,10 @@ export interface SamplingRequest {
   readonly remasking?: Remasking | undefined;
   /** LLaDA's schedule when left out. */
   readonly decoding?: Decoding | undefined;
+  /** None when left out. */
+  readonly cache?: CacheKind | undefined;
+  /** 1 when left out. */
+  readonly minBlockSteps?: number | undefined;
   readonly excludeEndOfText?: boolean | undefined;
   readonly deferEndOfText?: boolean | undefined;
   /** False when left out: LLaDA runs every step. */
@@ -116,6 +127,7 @@ export function resolveSamplingSettings(
     guidanceScale: checkRange(request.guidanceScale ?? 0, MAX_GUIDANCE_SCALE, "cfg_scale"),
     remasking: request.remasking ?? "low-confidence",
     decoding,
+    ...resolveCache(request),
     excludeEndOfText: request.excludeEndOfText ?? false,
     deferEndOfText: request.deferEndOfText ?? false,
     earlyExit: request.earlyExit ?? false,
@@ -129,6 +141,18 @@ export function resolveSamplingSettings(
 /** Tells whether every block runs all its steps, as LLaDA's `generate()` does. */
 export function isPacedBySteps(settings: SamplingSettings): boolean {
   return settings.decoding.kind === "schedule";
+}
+
+/**
+ * Counts the steps of a run, revision included, at most: every decoder but LLaDA's schedule writes at
+ * least one token a step, but where a filled block must go on.
+ */
+export function longestRun(settings: SamplingSettings, maskedCount: number): number {
+  const { steps, revisionSteps, adaptiveLength, minBlockSteps } = settings;
+  const { generationLength, blockLength } = settings;
+  const isCapped = isPacedBySteps(settings) || adaptiveLength !== null;
+  const repeated = (generationLength / blockLength) * (minBlockSteps - 1);
+  return (isCapped ? steps : Math.min(steps, maskedCount + repeated)) + revisionSteps;
 }
 
 /** What decides how long a run is. */
@@ -164,6 +188,15 @@ function resolveAdaptivePace(
     blockLength: request.blockLength ?? ADAPTIVE_BLOCK_LENGTH,
     adaptiveLength,
   };
+}
+
+function resolveCache(request: SamplingRequest): Pick<SamplingSettings, "cache" | "minBlockSteps"> {
+  const { cache = "none", minBlockSteps = 1 } = request;
+  if (cache !== "none" && request.adaptiveLength) {
+    throw invalid("cache", "does not go with an adaptive length, which looks at every column");
+  }
+  checkCount(minBlockSteps, "min_block_steps");
+  return { cache, minBlockSteps };
 }
 
 function resolveRevision(

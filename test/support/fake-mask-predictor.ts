@@ -2,7 +2,8 @@
  * A mask predictor without a network, for tests of everything above the port.
  *
  * Contract: a row's logits are a function of its own attended tokens and of a column's position among
- * them, never of padding, of the batch's length or of other rows, as the real network's are.
+ * them, never of padding, of the batch's length or of other rows, as the real network's are. Of a span
+ * they are a function of its context's tokens, too.
  */
 import type { CanvasBatch } from "../../gpu-backend/canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../../gpu-backend/model-runner/mask-predictor.ts";
@@ -74,14 +75,35 @@ export function createFakeMaskPredictor(options: FakeMaskPredictorOptions = {}):
 function predictBatch(batch: CanvasBatch, logitCount: number, logits: FakeLogits): Float32Array {
   const result = new Float32Array(batch.candidateIndexes.length * logitCount);
   for (const [index, flat] of batch.candidateIndexes.entries()) {
-    const rowStart = Math.floor(flat / batch.length) * batch.length;
-    const isAttended = (column: number) => batch.attended[rowStart + column] === 1;
-    const columns = Array.from({ length: batch.length }, (_, column) => column).filter(isAttended);
-    const tokenIds = columns.map((column) => batch.tokenIds[rowStart + column] ?? 0);
-    const position = columns.indexOf(flat - rowStart);
+    const row = Math.floor(flat / batch.length);
+    const { tokenIds, position } = readRow(batch, row, flat - row * batch.length);
     result.set(logits(tokenIds, position, logitCount), index * logitCount);
   }
   return result;
+}
+
+/** The attended tokens of a row, a span's after those of its context, and where `column` lies in the row. */
+function readRow(
+  batch: CanvasBatch,
+  row: number,
+  column: number,
+): { tokenIds: number[]; position: number } {
+  const whole = batch.context ?? batch;
+  const columns = attendedColumns(whole, row);
+  const tokenIds = columns.map((at) => whole.tokenIds[row * whole.length + at] ?? 0);
+  if (batch.context === undefined) return { tokenIds, position: columns.indexOf(column) };
+  const own = batch.tokenIds.subarray(row * batch.length, (row + 1) * batch.length);
+  const first = batch.context.firstColumns[row] ?? 0;
+  return { tokenIds: [...tokenIds, ...own], position: columns.indexOf(first + column) };
+}
+
+function attendedColumns(
+  { length, attended }: Pick<CanvasBatch, "length" | "attended">,
+  row: number,
+): number[] {
+  return Array.from({ length }, (_, column) => column).filter(
+    (column) => attended[row * length + column] === 1,
+  );
 }
 
 /** A bijection of 32-bit words that spreads every bit (Wellons' lowbias32). */

@@ -39,15 +39,21 @@ interface GoldenCase {
 }
 
 const CONFIDENCE_DIGITS = 4;
+const CACHES = {
+  fastdllm_threshold: "none",
+  fastdllm_prefix_cache: "prefix",
+  fastdllm_dual_cache: "dual",
+} as const;
 const { cases } = readGolden<{ cases: GoldenCase[] }>("fast.json");
 
-function start({ params, prompt_ids: prompts }: GoldenCase): ReverseProcess {
+function start({ algorithm, params, prompt_ids: prompts }: GoldenCase): ReverseProcess {
   const canvas = Canvas.start({
     promptTokenIds: prompts[0] ?? [],
     generationLength: params.gen_length,
     maskTokenId: params.mask_id,
   });
   const { threshold } = params;
+  const cache = CACHES[algorithm];
   const settings = resolveSamplingSettings(
     {
       generationLength: params.gen_length,
@@ -56,6 +62,8 @@ function start({ params, prompt_ids: prompts }: GoldenCase): ReverseProcess {
       temperature: params.temperature,
       decoding:
         threshold === null ? { kind: "filling-schedule" } : { kind: "threshold", threshold },
+      cache,
+      minBlockSteps: cache === "none" ? 1 : 2,
     },
     { maskTokenId: params.mask_id, endOfTextTokenId: 0, endOfTurnTokenId: null },
   );
@@ -66,7 +74,7 @@ describe("Fast-dLLM's samplers", () => {
   const predictors = new GoldenPredictors();
   afterAll(() => predictors.closeAll());
 
-  for (const golden of cases.filter(({ algorithm }) => algorithm === "fastdllm_threshold")) {
+  for (const golden of cases) {
     it(`give the published ids, canvas for canvas: ${golden.name}`, async ({ expect }) => {
       const process = start(golden);
       let round = 0;
@@ -75,6 +83,8 @@ describe("Fast-dLLM's samplers", () => {
         expect({
           block: step?.block,
           step: step?.blockStep,
+          forward: step?.forward,
+          forward_tokens: step?.fedColumns,
           k: step?.quota,
           positions: [...(step?.positions ?? [])],
           tokens: [...(step?.tokenIds ?? [])],
@@ -83,6 +93,8 @@ describe("Fast-dLLM's samplers", () => {
         }).toEqual({
           block: wanted?.block,
           step: wanted?.step,
+          forward: wanted?.forward,
+          forward_tokens: wanted?.forward_tokens,
           k: wanted?.k,
           positions: wanted?.positions,
           tokens: wanted?.tokens,
@@ -95,6 +107,8 @@ describe("Fast-dLLM's samplers", () => {
         round += 1;
       });
       expect(round).toBe(golden.nfe);
+      expect(process.forwardPasses).toBe(golden.nfe);
+      expect(process.positionsComputed).toBe(golden.forward_tokens_total);
       expect([[...process.canvas.tokenIds]]).toEqual(golden.output_ids);
     });
   }

@@ -23,7 +23,7 @@ const CASES = {
   "sampled.json": ["temperature_0.7_confidence_flag"],
 };
 
-const FAST_CASES = ["threshold_t0.5"];
+const FAST_CASES = ["threshold_t0.5", "prefix_cache_t0.9", "dual_cache_gqa_t0.5"];
 
 function sample(golden: GoldenCase): GoldenCase {
   const { prompt_ids, attention_mask, params, noise, model } = golden;

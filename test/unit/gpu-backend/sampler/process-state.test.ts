@@ -23,8 +23,9 @@ import {
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 function takeStep(process: ReverseProcess, logits: FakeLogits): void {
-  const rows = process.forwardRows().map(({ tokenIds, candidateColumns }) => {
-    const ids = [...tokenIds];
+  const rows = process.forwardRows().map(({ tokenIds, candidateColumns, span }) => {
+    const own = span === undefined ? tokenIds : tokenIds.subarray(span.start, span.end);
+    const ids = [...(span?.contextTokenIds ?? []), ...own];
     const columns = [...candidateColumns];
     return Float32Array.from(
       columns.flatMap((column) => [...Array.from(logits(ids, column, LOGIT_COUNT))]),

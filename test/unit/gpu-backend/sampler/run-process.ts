@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { Canvas } from "../../../../gpu-backend/canvas/canvas.ts";
 import { denoiseRows } from "../../../../gpu-backend/commands/denoise-rows.ts";
+import type { CacheKind } from "../../../../gpu-backend/sampler/block-cache.ts";
 import { createCounterRandom } from "../../../../gpu-backend/sampler/counter-random.ts";
 import type { Decoding } from "../../../../gpu-backend/sampler/decoding.ts";
 import type { DenoisingStep } from "../../../../gpu-backend/sampler/denoising-step.ts";
@@ -55,7 +56,7 @@ const decodings = fc.constantFrom<Decoding>(
   { kind: "entropy-bound", bound: 2 },
 );
 
-/** Requests of every decoder, with early exit and revision or without; canvases of fixed length. */
+/** Requests of every decoder and cache, with early exit and revision or without; canvases of fixed length. */
 export const fixedRequests: fc.Arbitrary<SamplingRequest> = fc
   .record({
     blockCount: fc.integer({ min: 1, max: 3 }),
@@ -64,6 +65,8 @@ export const fixedRequests: fc.Arbitrary<SamplingRequest> = fc
     temperature: fc.constantFrom(0, 0, 1),
     guidanceScale: fc.constantFrom(0, 0, 1.5),
     decoding: decodings,
+    cache: fc.constantFrom<CacheKind>("none", "none", "prefix", "dual"),
+    minBlockSteps: fc.constantFrom(1, 1, 2),
     excludeEndOfText: fc.boolean(),
     deferEndOfText: fc.boolean(),
     earlyExit: fc.boolean(),

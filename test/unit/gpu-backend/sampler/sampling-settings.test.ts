@@ -16,6 +16,8 @@ describe("resolveSamplingSettings", () => {
       guidanceScale: 0,
       remasking: "low-confidence",
       decoding: { kind: "schedule" },
+      cache: "none",
+      minBlockSteps: 1,
       excludeEndOfText: false,
       deferEndOfText: false,
       earlyExit: false,
