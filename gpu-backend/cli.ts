@@ -12,12 +12,14 @@ import { drawCommand } from "./commands/draw.ts";
 import { infillCommand } from "./commands/infill.ts";
 import { logitsCommand } from "./commands/logits.ts";
 import { sampleCommand } from "./commands/sample.ts";
+import { resumeCommand } from "./commands/sample-resume.ts";
 import { scoreCommand } from "./commands/score.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   draw: drawCommand,
   infill: infillCommand,
   logits: logitsCommand,
+  resume: resumeCommand,
   sample: sampleCommand,
   score: scoreCommand,
 };

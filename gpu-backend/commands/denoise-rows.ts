@@ -37,15 +37,17 @@ export async function predictRows(
  * Runs every process to its end, all unfinished ones sharing each forward pass.
  *
  * @param onStep Called after each round with the step of every process that took part, in order.
+ * @param maxRounds Steps of each process at most; what is unfinished then stays so.
  * @throws {ApiError} `session_failed` if the network fails.
  */
 export async function denoiseRows(
   processes: readonly ReverseProcess[],
   predictor: MaskPredictor,
   onStep: (steps: readonly DenoisingStep[]) => void = () => undefined,
+  maxRounds: number = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   let running = processes.filter((process) => !process.isFinished);
-  while (running.length > 0) {
+  for (let round = 0; round < maxRounds && running.length > 0; round += 1) {
     const rowsOfProcess = running.map((process) => process.forwardRows());
     const logits = await predictRows(rowsOfProcess.flat(), predictor);
     let offset = 0;

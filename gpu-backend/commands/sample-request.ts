@@ -15,6 +15,7 @@ import {
 import { chatMessageSchema, remaskingSchema } from "#shared/contracts/node-wire.ts";
 import type { SamplingSettings } from "../sampler/sampling-settings.ts";
 import type { TextModel } from "./checkpoint-text.ts";
+import { runsInLockstep, sampleOptionFields } from "./sample-options.ts";
 
 const tokenId = z.int().nonnegative();
 const uniform = z.number().min(0).max(1);
@@ -46,8 +47,9 @@ export const sampleParametersSchema = z.strictObject({
   threshold: z.number().nullish(),
   factor: z.number().nullish(),
   entropy_bound: z.number().nullish(),
-  /** Most steps where one of the three is given; without it, as many as it takes. */
+  /** Most steps where one of the three or an adaptive length is given; else, as many as it takes. */
   max_steps: z.int().min(1).max(MAX_STEPS).optional(),
+  ...sampleOptionFields,
 });
 export type SampleParameters = z.output<typeof sampleParametersSchema>;
 
@@ -70,6 +72,8 @@ export const sampleRequestSchema = z.strictObject({
       ]),
     )
     .optional(),
+  /** Writes the run's state down after so many steps instead of ending it. */
+  stop_after: z.int().min(0).max(MAX_STEPS).optional(),
 });
 export type SampleRequest = z.output<typeof sampleRequestSchema>;
 
@@ -119,8 +123,8 @@ export function checkPromptRows(
   if (length === 0) {
     throw new ApiError("empty_prompt", "The prompt has no token.", { param: field });
   }
-  if (rows.length > 1 && settings.decoding.kind !== "schedule") {
-    throw invalid(field, "has several rows; the fastdllm algorithms take one");
+  if (rows.length > 1 && !runsInLockstep(settings)) {
+    throw invalid(field, "has several rows, which take the algorithm llada without options");
   }
   for (const [i, row] of rows.entries()) {
     if (row.length !== length)
@@ -128,15 +132,27 @@ export function checkPromptRows(
     const outside = row.findIndex((id) => id >= model.logitCount);
     if (outside >= 0) throw invalid(`${field}.${i}.${outside}`, `is not below ${model.logitCount}`);
   }
-  const needed = length + settings.generationLength;
+  const generated = settings.adaptiveLength?.maxLength ?? settings.generationLength;
+  const needed = length + generated;
   if (needed > model.maxLength) {
     throw new ApiError(
       "context_length_exceeded",
       `The model holds ${model.maxLength} positions, the request needs ${needed}: ` +
-        `${length} in the prompt and ${settings.generationLength} to generate.`,
+        `${length} in the prompt and ${generated} to generate.`,
       { param: field },
     );
   }
+}
+
+/**
+ * Checks that a run that is to be stopped can be written down.
+ *
+ * @throws {ApiError} `invalid_parameter`.
+ */
+export function checkStop({ stop_after: stop, noise }: SampleRequest, rowCount: number): void {
+  if (stop === undefined) return;
+  if (rowCount > 1) throw invalid("stop_after", "goes with one row");
+  if (noise !== undefined) throw invalid("stop_after", "cannot be given beside noise");
 }
 
 /**
@@ -164,8 +180,8 @@ export function checkNoise(
   settings: SamplingSettings,
   model: TextModel,
 ): void {
-  if (settings.decoding.kind !== "schedule") {
-    throw invalid("noise", "goes with the algorithm llada, whose steps are known beforehand");
+  if (!runsInLockstep(settings)) {
+    throw invalid("noise", "goes with the algorithm llada without options: known steps");
   }
   const wanted = {
     gumbel: settings.temperature > 0 ? settings.steps : 0,

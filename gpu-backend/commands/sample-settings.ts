@@ -8,6 +8,7 @@ import {
   type SpecialTokens,
 } from "../sampler/sampling-settings.ts";
 import type { TextModel } from "./checkpoint-text.ts";
+import { ADAPTIVE_FIELD_NAMES, checkBesideAdaptiveLength, readOptions } from "./sample-options.ts";
 import type { SampleParameters } from "./sample-request.ts";
 
 /** The decoders' own parameters; each takes the place of the schedule. */
@@ -37,10 +38,12 @@ const UNCAPPED_STEPS = Number.MAX_SAFE_INTEGER;
  */
 export function readSettings(parameters: SampleParameters, model: TextModel): SamplingSettings {
   const tokens = readSpecialTokens(parameters, model);
-  const decoding = readDecoding(parameters);
+  const options = readOptions(parameters);
+  const decoding = options.decoding ?? readDecoding(parameters);
+  checkAdaptiveLength(parameters);
   const isScheduled = decoding.kind === "schedule" || decoding.kind === "filling-schedule";
   if (isScheduled && parameters.max_steps !== undefined) {
-    throw invalid("max_steps", "goes with threshold, factor or entropy_bound");
+    throw invalid("max_steps", "goes with threshold, factor, entropy_bound or adaptive_length");
   }
   const cache = CACHES[parameters.algorithm];
   const request = {
@@ -55,12 +58,25 @@ export function readSettings(parameters: SampleParameters, model: TextModel): Sa
     minBlockSteps: cache === "none" ? 1 : CACHED_MIN_BLOCK_STEPS,
     excludeEndOfText: parameters.logits_eos_inf,
     deferEndOfText: parameters.confidence_eos_eot_inf,
+    ...options,
   };
   try {
     return resolveSamplingSettings(request, tokens);
   } catch (error) {
-    throw renameField(error, isScheduled ? {} : { steps: "max_steps" });
+    throw renameField(error, isScheduled ? {} : fieldNames(parameters));
   }
+}
+
+/** The sampler's names of fields that are called otherwise where the steps are not fixed. */
+function fieldNames(parameters: SampleParameters): Readonly<Record<string, string>> {
+  return parameters.adaptive_length ? ADAPTIVE_FIELD_NAMES : { steps: "max_steps" };
+}
+
+/** @throws {ApiError} `invalid_parameter` for a sampler or threshold beside an adaptive length. */
+function checkAdaptiveLength(parameters: SampleParameters): void {
+  const { algorithm, threshold, factor, entropy_bound } = parameters;
+  const named = algorithm === "llada" ? null : algorithm;
+  checkBesideAdaptiveLength(parameters, { algorithm: named, threshold, factor, entropy_bound });
 }
 
 function readSpecialTokens(parameters: SampleParameters, model: TextModel): SpecialTokens {

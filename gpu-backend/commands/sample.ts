@@ -1,32 +1,24 @@
 import { Canvas } from "../canvas/canvas.ts";
 import { readCheckpoint } from "../model/checkpoint.ts";
 import { createMaskPredictor } from "../model-runner/create-mask-predictor.ts";
-import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
-import type { DenoisingStep } from "../sampler/denoising-step.ts";
 import { ReverseProcess } from "../sampler/reverse-process.ts";
-import { isPacedBySteps, type SamplingSettings } from "../sampler/sampling-settings.ts";
+import type { SamplingSettings } from "../sampler/sampling-settings.ts";
 import { createTableRandom } from "../sampler/table-random.ts";
-import {
-  decodeAnswer,
-  describeModel,
-  encodePrompt,
-  loadText,
-  type TextModel,
-} from "./checkpoint-text.ts";
+import { describeModel, encodePrompt, loadText, type TextModel } from "./checkpoint-text.ts";
 import { type Command, requireFlag } from "./command.ts";
-import { denoiseRows } from "./denoise-rows.ts";
 import { readRequest } from "./read-request.ts";
 import {
   checkAttentionMask,
   checkNoise,
   checkPromptRows,
+  checkStop,
   readPrompt,
   type SampleRequest,
   sampleRequestSchema,
 } from "./sample-request.ts";
+import { runSample } from "./sample-run.ts";
 import { readSettings } from "./sample-settings.ts";
-import { type FlatTraceStep, type TraceStep, traceFlatStep, traceStep } from "./sample-trace.ts";
 
 /** `unmask sample`: LLaDA's `generate()` on a checkpoint, for the operator and for comparison. */
 export const sampleCommand: Command = {
@@ -42,59 +34,23 @@ export const sampleCommand: Command = {
     const settings = readSettings(request.params, model);
     const rows = encodePrompt(prompt, text);
     checkPromptRows(rows, prompt.field, settings, model);
+    checkStop(request, rows.length);
     const processes = startRows(request, rows, settings, model);
     const predictor = await createMaskPredictor(checkpoint, {
       executionProvider: "cpu",
       intraOpThreads: 0,
     });
     try {
-      const result = await sample(processes, predictor, flags["trace"] !== undefined);
-      if (prompt.field === "prompt_ids" || text === null) return result;
-      return { ...result, text: processes.map((process) => decodeAnswer(process, text)).join("") };
+      return await runSample(processes, predictor, {
+        isTraced: flags["trace"] !== undefined,
+        text: prompt.field === "prompt_ids" ? null : text,
+        stopAfter: request.stop_after,
+      });
     } finally {
       await predictor.close();
     }
   },
 };
-
-/** What the published samplers return, and with a trace how they got there. */
-interface SampleResult {
-  readonly output_ids: readonly (readonly number[])[];
-  /** Model calls. */
-  readonly nfe: number;
-  readonly steps?: readonly (TraceStep | FlatTraceStep)[];
-}
-
-async function sample(
-  processes: readonly ReverseProcess[],
-  predictor: MaskPredictor,
-  isTraced: boolean,
-): Promise<SampleResult> {
-  const steps: (TraceStep | FlatTraceStep)[] = [];
-  let forwardCount = 0;
-  await denoiseRows(processes, predictor, (round) => {
-    forwardCount += 1;
-    if (isTraced) steps.push(traceRound(round, processes));
-  });
-  return {
-    output_ids: processes.map(({ canvas }) => [...canvas.tokenIds]),
-    nfe: forwardCount,
-    ...(isTraced ? { steps } : {}),
-  };
-}
-
-function traceRound(
-  round: readonly DenoisingStep[],
-  processes: readonly ReverseProcess[],
-): TraceStep | FlatTraceStep {
-  const canvases = processes.map(({ canvas }) => canvas.tokenIds);
-  const [step] = round;
-  const [process] = processes;
-  if (step === undefined || process === undefined || isPacedBySteps(process.settings)) {
-    return traceStep(round, canvases);
-  }
-  return traceFlatStep(step, process.canvas.tokenIds);
-}
 
 function startRows(
   { attention_mask: attentionMask, noise, params }: SampleRequest,
