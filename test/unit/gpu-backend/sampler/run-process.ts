@@ -125,10 +125,11 @@ export function idsOf(process: ReverseProcess): number[] {
   return [...process.canvas.tokenIds];
 }
 
-/** Runs all processes side by side; each gets its own steps and canvases back. */
+/** Runs all processes side by side, to the end or so far; each gets its steps and canvases back. */
 export async function finishRuns(
   processes: readonly ReverseProcess[],
   logits: FakeLogits = hashedLogits,
+  maxRounds = Number.POSITIVE_INFINITY,
 ): Promise<Run[]> {
   const predictor = createFakeMaskPredictor({
     logitCount: LOGIT_COUNT,
@@ -139,7 +140,7 @@ export async function finishRuns(
   const canvases = processes.map((process) => [idsOf(process)]);
   const unfinished = () => processes.flatMap((p, index) => (p.isFinished ? [] : [index]));
   let taking = unfinished();
-  await denoiseRows(processes, predictor, (round) => {
+  const onStep = (round: readonly DenoisingStep[]) => {
     for (const [i, step] of round.entries()) {
       const index = taking[i] ?? -1;
       steps[index]?.push(step);
@@ -147,7 +148,8 @@ export async function finishRuns(
       if (process !== undefined) canvases[index]?.push(idsOf(process));
     }
     taking = unfinished();
-  });
+  };
+  await denoiseRows(processes, predictor, onStep, maxRounds);
   return processes.map((process, index) => ({
     process,
     steps: steps[index] ?? [],
