@@ -5,6 +5,8 @@ import {
   createCreditRequestSchema,
   createKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
+import { quoteRequestSchema } from "#shared/contracts/billing.ts";
+import { postedReceiptSchema } from "#shared/contracts/node-wire.ts";
 import {
   chatCompletionRequestSchema,
   completionRequestSchema,
@@ -22,7 +24,10 @@ import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
 import { answerHealth } from "./routes/health.ts";
 import { createKey, listKeys, revokeKey } from "./routes/keys.ts";
+import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
+import { listTiers, quote } from "./routes/prices.ts";
+import { takeReceipt } from "./routes/receipts.ts";
 
 /** Creates the app. It keeps nothing between requests but what `platform` keeps. */
 export function createApp(platform: Platform): Hono<AppEnvironment> {
@@ -38,7 +43,16 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
   app.use(requestId(), securityHeaders(), serverTiming(), refuseMethods(app));
 
   app.get("/healthz", answerHealth);
+  routeGenerations(app);
+  routePrices(app);
+  routeManagement(app);
+  // Nodes, by signatures of their own.
+  app.post("/internal/receipts", bodyLimit(), validateBody(postedReceiptSchema), takeReceipt);
+  return app;
+}
 
+/** What runs on nodes. The key is judged with the hold: one call to the account for both. */
+function routeGenerations(app: Hono<AppEnvironment>): void {
   app.post(
     "/v1/chat/completions",
     recognize(),
@@ -53,32 +67,39 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
     validateBody(completionRequestSchema),
     createCompletion,
   );
-  app.get("/v1/models", authenticate("inference", "management"), listModels);
-  app.get("/v1/models/:id", authenticate("inference", "management"), retrieveModel);
+}
 
+/** What there is, and what it costs. */
+function routePrices(app: Hono<AppEnvironment>): void {
+  const anyKey = authenticate("inference", "management");
+  app.get("/v1/models", anyKey, listModels);
+  app.get("/v1/models/:id", anyKey, retrieveModel);
+  app.get("/v1/tiers", anyKey, listTiers);
+  app.post("/v1/quote", anyKey, bodyLimit(), validateBody(quoteRequestSchema), quote);
+}
+
+/** An account's keys and money; accounts themselves are the operator's. */
+function routeManagement(app: Hono<AppEnvironment>): void {
+  const manager = authenticate("management");
+  app.get("/v1/ledger", manager, readLedger);
+  app.get("/v1/usage", manager, readUsage);
+  app.get("/v1/keys", manager, listKeys);
+  app.post("/v1/keys", manager, bodyLimit(), validateBody(createKeyRequestSchema), createKey);
+  app.delete("/v1/keys/:id", manager, revokeKey);
+
+  const operator = authenticateOperator();
   app.post(
     "/v1/accounts",
-    authenticateOperator(),
+    operator,
     bodyLimit(),
     validateBody(createAccountRequestSchema),
     createAccount,
   );
   app.post(
     "/v1/accounts/:id/credits",
-    authenticateOperator(),
+    operator,
     bodyLimit(),
     validateBody(createCreditRequestSchema),
     creditAccount,
   );
-  app.post(
-    "/v1/keys",
-    authenticate("management"),
-    bodyLimit(),
-    validateBody(createKeyRequestSchema),
-    createKey,
-  );
-  app.get("/v1/keys", authenticate("management"), listKeys);
-  app.delete("/v1/keys/:id", authenticate("management"), revokeKey);
-
-  return app;
 }

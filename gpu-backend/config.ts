@@ -32,6 +32,10 @@ const environmentSchema = z.object({
   UNMASK_GRANT_SECRET: z
     .string("is required")
     .min(MIN_SECRET_CHARACTERS, `must have at least ${MIN_SECRET_CHARACTERS} characters`),
+  /** The edge's `/internal/receipts`; without it receipts are told in streams only. */
+  UNMASK_RECEIPT_URL: z.url("must be a URL").optional(),
+  /** Where receipts wait for the edge; this node's own, and still there after a restart. */
+  UNMASK_SPOOL_DIRECTORY: z.string().optional(),
   UNMASK_NODE_ID: z.string().default(() => `${hostname()}-${process.pid}`),
   UNMASK_EXECUTION_PROVIDER: z
     .enum(["cpu", "cuda", "tensorrt", "webgpu"], "must be cpu, cuda, tensorrt or webgpu")
@@ -53,6 +57,8 @@ export interface NodeConfig {
   readonly modelId: string;
   readonly nodeId: string;
   readonly grantSecret: string;
+  /** Where and from where receipts are posted; null for nowhere. */
+  readonly receipts: { readonly url: string; readonly spoolDirectory: string } | null;
   readonly executionProvider: "cpu" | "cuda" | "tensorrt" | "webgpu";
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threadCount: number;
@@ -83,12 +89,26 @@ export function readConfig(
     modelId: values.UNMASK_MODEL_ID ?? defaultModelId(checkpointDirectory),
     nodeId: values.UNMASK_NODE_ID,
     grantSecret: values.UNMASK_GRANT_SECRET,
+    receipts: readReceipts(values),
     executionProvider: values.UNMASK_EXECUTION_PROVIDER,
     threadCount: values.UNMASK_THREADS,
     maxBatchRows: values.UNMASK_MAX_BATCH_ROWS,
     maxQueue: values.UNMASK_MAX_QUEUE,
     parentProcessId: values.UNMASK_PARENT_PID ?? null,
   };
+}
+
+/** Both of the two, or neither. */
+function readReceipts({
+  UNMASK_RECEIPT_URL: url,
+  UNMASK_SPOOL_DIRECTORY: directory,
+}: z.infer<typeof environmentSchema>): NodeConfig["receipts"] {
+  if (url === undefined && directory === undefined) return null;
+  if (url !== undefined && directory !== undefined) {
+    return { url, spoolDirectory: resolve(directory) };
+  }
+  const param = url === undefined ? "UNMASK_RECEIPT_URL" : "UNMASK_SPOOL_DIRECTORY";
+  throw new ApiError("missing_parameter", `${param} is required with its companion.`, { param });
 }
 
 /** The folder's own name; the checkpoint of the repository has one of its own. */

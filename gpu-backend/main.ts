@@ -16,6 +16,7 @@ import { type Checkpoint, digestCheckpoint, readCheckpoint } from "./model/check
 import { loadTokenizer } from "./model/tokenizer.ts";
 import { createMaskPredictor } from "./model-runner/create-mask-predictor.ts";
 import { createNodeApp } from "./server/node-app.ts";
+import { ReceiptSpool } from "./server/receipt-spool.ts";
 import type { ServedModel } from "./server/served-model.ts";
 import { startServer } from "./server/start-server.ts";
 
@@ -53,6 +54,7 @@ async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNod
     now: Date.now,
     logger,
   });
+  const spool = await openSpool(config, logger);
   const app = createNodeApp({
     engine,
     model,
@@ -61,6 +63,7 @@ async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNod
     now: Date.now,
     logger,
     heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+    postReceipt: async (requestId, receipt) => await spool?.add(requestId, receipt),
     maxUnsentBytes: MAX_UNSENT_BYTES,
   });
   const server = await startServer(app.fetch, config);
@@ -73,9 +76,17 @@ async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNod
       engine.cancelAll();
       await Promise.race([drained, sleep(CANCEL_TIMEOUT_MS)]);
       await server.close();
+      await spool?.stop();
       await maskPredictor.close();
     },
   };
+}
+
+/** The way of receipts to the edge, where the operator has named one. */
+async function openSpool({ receipts }: NodeConfig, logger: Logger): Promise<ReceiptSpool | null> {
+  if (receipts === null) return null;
+  const { url, spoolDirectory: directory } = receipts;
+  return await ReceiptSpool.open({ url, directory, post: (to, init) => fetch(to, init), logger });
 }
 
 async function loadServedModel(checkpoint: Checkpoint, modelId: string): Promise<ServedModel> {

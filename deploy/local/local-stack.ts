@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { startEdgeRuntime } from "./edge-runtime.ts";
-import { type NodeProcess, startNodeProcess } from "./node-process.ts";
+import { findFreePort, type NodeProcess, startNodeProcess } from "./node-process.ts";
 
 /** Secrets that edge and node share, by their binding names in `wrangler.toml`. */
 export interface StackSecrets {
@@ -40,13 +40,20 @@ export function createSecrets(): StackSecrets {
 
 /** Starts the node, then the edge. Nothing is left running when it throws. */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  // Known before the node starts, which posts its receipts there.
+  const port = options.port === 0 ? await findFreePort() : options.port;
   const node = await startNodeProcess(
-    { ...options.nodeEnvironment, UNMASK_GRANT_SECRET: options.secrets.GRANT_SECRET },
+    {
+      UNMASK_RECEIPT_URL: `http://127.0.0.1:${port}/internal/receipts`,
+      UNMASK_SPOOL_DIRECTORY: join(options.directory, "receipts"),
+      ...options.nodeEnvironment,
+      UNMASK_GRANT_SECRET: options.secrets.GRANT_SECRET,
+    },
     options.writeLog,
   );
   try {
     const edge = await startEdgeRuntime({
-      port: options.port,
+      port,
       bundleDirectory: join(options.directory, "edge"),
       stateDirectory: join(options.directory, "state"),
       bindings: { ...options.secrets, NODE_URLS: node.url },

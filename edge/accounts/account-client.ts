@@ -4,8 +4,10 @@
  * Owns: finding the object, asking again where that is safe, turning refusals into errors.
  */
 import type { KeyScope } from "#shared/contracts/accounts.ts";
+import type { UsageLine } from "#shared/contracts/billing.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
+import type { Plan } from "#shared/contracts/plans.ts";
 import type {
   AccountRecord,
   KeyRecord,
@@ -15,7 +17,19 @@ import type {
 } from "./account-store.ts";
 import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
-import type { Credit, ReceiptNotice, Settlement } from "./ledger.ts";
+import type { Credit, Purse, ReceiptNotice, Settlement } from "./ledger.ts";
+
+/** Money now, and some of its history. */
+export interface LedgerView {
+  readonly purse: Purse;
+  readonly entries: LedgerEntry[];
+}
+
+/** Money now, and what was used. */
+export interface UsageView {
+  readonly purse: Purse;
+  readonly lines: UsageLine[];
+}
 
 /** What an account's object answers to; `AccountObject` over the network. */
 export interface AccountStub {
@@ -34,6 +48,8 @@ export interface AccountStub {
   settle(requestId: string, receipt: ReceiptNotice): Promise<Settlement | null>;
   release(requestId: string): Promise<Settlement | null>;
   expire(requestId: string): Promise<void>;
+  readLedger(beforeSequence: number | null, limit: number): Promise<LedgerView>;
+  readUsage(days: number): Promise<UsageView>;
 }
 
 /** A stub for an account id; made anew for each call, since a failed call breaks its stub. */
@@ -44,6 +60,7 @@ export interface Caller {
   readonly accountId: string;
   readonly keyId: string;
   readonly scope: KeyScope;
+  readonly plan: Plan;
 }
 
 /** Seconds to wait when an account gets more calls than its object can take. */
@@ -67,7 +84,7 @@ export class AccountClient {
     const verdict = await this.#call(key.accountId, (account) => account.authorizeKey(presented));
     if (verdict.accepted) {
       const { keyId, scope } = verdict.key;
-      return { accountId: key.accountId, keyId, scope };
+      return { accountId: key.accountId, keyId, scope, plan: verdict.plan };
     }
     throw verdict.code === "scope_not_allowed"
       ? new ApiError("scope_not_allowed", `This needs a key of scope ${scopes.join(" or ")}.`)
@@ -146,6 +163,20 @@ export class AccountClient {
     const key = await this.#call(accountId, (account) => account.revokeKey(keyId));
     if (key === null) throw new ApiError("not_found", "The account has no key of this id.");
     return key;
+  }
+
+  /** Money, and entries newest first from before `beforeSequence`. */
+  async readLedger(
+    accountId: string,
+    beforeSequence: number | null,
+    limit: number,
+  ): Promise<LedgerView> {
+    return await this.#call(accountId, (account) => account.readLedger(beforeSequence, limit));
+  }
+
+  /** Money, and what was used in the last `days` days, newest first. */
+  async readUsage(accountId: string, days: number): Promise<UsageView> {
+    return await this.#call(accountId, (account) => account.readUsage(days));
   }
 
   /** Calls, and once more after a failure that the runtime calls passing: no method acts twice. */

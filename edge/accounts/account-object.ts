@@ -7,6 +7,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import { PLANS } from "#shared/contracts/plans.ts";
+import type { LedgerView, UsageView } from "./account-client.ts";
 import { migrate } from "./account-schema.ts";
 import {
   type AccountRecord,
@@ -17,8 +18,10 @@ import {
   type PresentedKey,
 } from "./account-store.ts";
 import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
+import { EntryLog } from "./entry-log.ts";
 import { type Credit, Ledger, type ReceiptNotice, type Settlement } from "./ledger.ts";
 import { RateLimits } from "./rate-limits.ts";
+import { UsageLog } from "./usage-log.ts";
 
 /** What an account's object is configured with; whole milliseconds as text. */
 interface AccountBindings {
@@ -31,6 +34,8 @@ export class AccountObject extends DurableObject<AccountBindings> {
   readonly #store: AccountStore;
   readonly #ledger: Ledger;
   readonly #limits: RateLimits;
+  readonly #entries: EntryLog;
+  readonly #usage: UsageLog;
   /** What the alarm is set to, epoch milliseconds; unknown until it is set anew. */
   #alarmAt: number | null = null;
 
@@ -40,6 +45,8 @@ export class AccountObject extends DurableObject<AccountBindings> {
     state.storage.transactionSync(() => migrate(sql));
     this.#store = new AccountStore(sql);
     this.#limits = new RateLimits(sql);
+    this.#entries = new EntryLog(sql);
+    this.#usage = new UsageLog(sql);
     this.#ledger = new Ledger(sql, {
       holdMs: Number(bindings.HOLD_LIFETIME_MS),
       receiptGraceMs: Number(bindings.RECEIPT_GRACE_MS),
@@ -110,6 +117,19 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#transact((nowMs) => this.#ledger.expire(requestId, nowMs));
   }
 
+  /** Money, and entries newest first from before `beforeSequence`. */
+  readLedger(beforeSequence: number | null, limit: number): LedgerView {
+    return {
+      purse: this.#ledger.readPurse(),
+      entries: this.#entries.list(beforeSequence, limit),
+    };
+  }
+
+  /** Money, and what was used in the last `days` days. */
+  readUsage(days: number): UsageView {
+    return { purse: this.#ledger.readPurse(), lines: this.#usage.list(days, Date.now()) };
+  }
+
   /** Moves on what is due. May come twice, or late. */
   override alarm(): void {
     this.#alarmAt = null;
@@ -131,6 +151,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
       if (settlement?.isNew) {
         const { stepUnitsPerMinute } = PLANS[this.#store.readPlan()];
         this.#limits.take("steps", stepUnitsPerMinute, -settlement.unusedStepUnits, nowMs);
+        if (settlement.cost > 0) this.#usage.add(settlement, nowMs);
       }
       return settlement;
     });

@@ -73,6 +73,15 @@ const MIGRATIONS: readonly string[] = [
     level INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
   ) STRICT;`,
+  `CREATE TABLE usage_day (
+    date TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    step_units INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    PRIMARY KEY (date, model, tier)
+  ) STRICT;`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

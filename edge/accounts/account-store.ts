@@ -64,7 +64,7 @@ export interface PresentedKey {
 
 /** A refusal is a value: it crosses the network between objects unharmed. */
 export type KeyVerdict =
-  | { accepted: true; key: KeyRecord }
+  | { accepted: true; key: KeyRecord; plan: Plan }
   | { accepted: false; code: "invalid_api_key" | "scope_not_allowed" };
 
 const KEY_COLUMNS = `key_id, name, scope, last_four, created_at, expires_at, revoked_at,
@@ -160,7 +160,7 @@ export class AccountStore {
     if (isExpired || key.revokedAt !== null) return { accepted: false, code: "invalid_api_key" };
     if (!presented.scopes.includes(key.scope))
       return { accepted: false, code: "scope_not_allowed" };
-    return { accepted: true, key };
+    return { accepted: true, key, plan: this.readPlan() };
   }
 }
 

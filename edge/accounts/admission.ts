@@ -75,7 +75,7 @@ export function admit(parts: AdmissionParts, order: AdmissionOrder, nowMs: numbe
     const refusal = refuse(verdict.code, message);
     return { outcome: "refused", refusal, limits: null };
   }
-  const plan = parts.store.readPlan();
+  const { plan } = verdict;
   const known = parts.ledger.findTerms(order.requestId);
   const refusal = known === null ? check(parts, order, verdict.key, plan, nowMs) : null;
   if (refusal !== null) {

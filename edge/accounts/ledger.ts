@@ -10,7 +10,7 @@
  * in.
  */
 import type { LedgerEntry, LedgerEntryKind } from "#shared/contracts/ledger.ts";
-import type { Tier } from "#shared/contracts/tiers.ts";
+import { type Tier, tierSchema } from "#shared/contracts/tiers.ts";
 import { EntryLog } from "./entry-log.ts";
 import { numberOf, type Sql, type SqlRow, textOf } from "./sql.ts";
 
@@ -65,6 +65,10 @@ export interface Settlement {
   readonly cost: number;
   /** Micro-dollars that were held and went back. */
   readonly refunded: number;
+  readonly model: string;
+  readonly tier: Tier;
+  /** Step units charged. */
+  readonly stepUnits: number;
   /** Step units that were held for and not executed. */
   readonly unusedStepUnits: number;
   /** False when it was settled before, or is not settled yet: nothing changed. */
@@ -269,6 +273,8 @@ export class Ledger {
 
 interface Hold {
   readonly requestId: string;
+  readonly model: string;
+  readonly tier: Tier;
   readonly keyId: string;
   readonly amount: number;
   readonly unitPrice: number;
@@ -281,6 +287,8 @@ function toHold(row: SqlRow): Hold {
   return {
     requestId: textOf(row, "request_id"),
     keyId: textOf(row, "key_id"),
+    model: textOf(row, "model"),
+    tier: tierSchema.parse(row["tier"]),
     amount: numberOf(row, "amount"),
     unitPrice: numberOf(row, "unit_price"),
     maxStepUnits: numberOf(row, "max_step_units"),
@@ -290,12 +298,16 @@ function toHold(row: SqlRow): Hold {
 }
 
 function toSettlement(hold: Hold, isNew: boolean): Settlement {
-  const { state, captured, amount, unitPrice, maxStepUnits } = hold;
+  const { state, captured, amount, unitPrice, maxStepUnits, model, tier } = hold;
+  const stepUnits = unitPrice > 0 ? captured / unitPrice : 0;
   return {
+    model,
+    tier,
+    stepUnits,
     state,
     cost: captured,
     refunded: amount - captured,
-    unusedStepUnits: maxStepUnits - (unitPrice > 0 ? captured / unitPrice : 0),
+    unusedStepUnits: maxStepUnits - stepUnits,
     isNew,
   };
 }

@@ -33,6 +33,8 @@ export interface NodeTimeouts {
 /** One generation that a node is asked for. */
 export interface NodeOrder {
   readonly request: NodeGenerationRequest;
+  /** Who pays; comes back with a receipt that the node posts. */
+  readonly billTo: string;
   /** Shared with the nodes; signs grants and receipts. */
   readonly grantSecret: string;
   /** Told of the node's receipt as soon as it is read. */
@@ -100,9 +102,9 @@ export class NodeClient {
   }
 
   /** Tells the node to stop at its next step. Never rejects: the closed connection says it too. */
-  async cancel(url: string, request: NodeGenerationRequest, grantSecret: string): Promise<void> {
-    const cancelUrl = `${url}/generations/${request.request_id}/cancel`;
-    const authorization = await this.#authorize(request, grantSecret);
+  async cancel(url: string, order: NodeOrder): Promise<void> {
+    const cancelUrl = `${url}/generations/${order.request.request_id}/cancel`;
+    const authorization = await this.#authorize(order);
     const signal = AbortSignal.timeout(this.#timeouts.modelMs);
     const init = { method: "POST", headers: { authorization }, signal };
     await this.#fetch(cancelUrl, init)
@@ -112,10 +114,11 @@ export class NodeClient {
 
   async #begin(
     url: string,
-    { request, grantSecret, onReceipt }: NodeOrder,
+    order: NodeOrder,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
-    const response = await this.#post(`${url}/generations`, request, grantSecret, signal);
+    const { request, grantSecret, onReceipt } = order;
+    const response = await this.#post(`${url}/generations`, order, signal);
     if (!response.ok || response.body === null) throw await readRefusal(response, request);
     const events = readNodeEvents(response.body, {
       request,
@@ -126,18 +129,13 @@ export class NodeClient {
     return resume(await firstFrame(events), events);
   }
 
-  async #post(
-    url: string,
-    request: NodeGenerationRequest,
-    grantSecret: string,
-    signal: AbortSignal,
-  ): Promise<Response> {
+  async #post(url: string, order: NodeOrder, signal: AbortSignal): Promise<Response> {
     const headers = {
-      authorization: await this.#authorize(request, grantSecret),
+      authorization: await this.#authorize(order),
       "content-type": "application/json",
       accept: "text/event-stream",
     };
-    const init = { method: "POST", headers, body: JSON.stringify(request), signal };
+    const init = { method: "POST", headers, body: JSON.stringify(order.request), signal };
     try {
       return await this.#fetch(url, init);
     } catch (cause) {
@@ -146,13 +144,14 @@ export class NodeClient {
   }
 
   /** Allows the node to run this request, once, soon. */
-  async #authorize(request: NodeGenerationRequest, grantSecret: string): Promise<string> {
+  async #authorize({ request, billTo, grantSecret }: NodeOrder): Promise<string> {
     const { steps, max_tokens } = request.parameters;
     const grant: Grant = {
       request_id: request.request_id,
       // What a node chooses when no number of steps is asked for is at most one step a token.
       max_steps: steps ?? max_tokens,
       expires_at: this.#now() + GRANT_LIFETIME_MS,
+      bill_to: billTo,
     };
     return `Bearer ${await signToken(grant, grantSecret)}`;
   }

@@ -117,7 +117,7 @@ export class NodePool {
   }
 
   async #openOn(node: ServingNode, order: GenerationOrder): Promise<NodeGeneration> {
-    const { request, grantSecret, signal } = order;
+    const { signal } = order;
     const controller = new AbortController();
     const giveUp = () => controller.abort();
     signal.addEventListener("abort", giveUp);
@@ -132,11 +132,11 @@ export class NodePool {
           release();
           controller.abort();
         },
-        cancel: () => this.#client.cancel(node.url, request, grantSecret),
+        cancel: () => this.#client.cancel(node.url, order),
       };
     } catch (error) {
       release();
-      if (signal.aborted) await this.#client.cancel(node.url, request, grantSecret);
+      if (signal.aborted) await this.#client.cancel(node.url, order);
       throw error;
     } finally {
       signal.removeEventListener("abort", giveUp);

@@ -127,6 +127,7 @@ async function openOnNode(
       nodeUrls: readNodeUrls(context.env),
       model: model.id,
       request: { request_id: id, input: wish.input, parameters: wish.parameters },
+      billTo: accountId,
       grantSecret: context.env.GRANT_SECRET,
       signal: clientSignal,
       onReceipt: (receipt) => void tab.settle(receipt),

@@ -7,7 +7,7 @@
  */
 import type { Context } from "hono";
 import { ApiError } from "#shared/contracts/errors.ts";
-import { MAX_BODY_BYTES } from "#shared/contracts/limits.ts";
+import { MAX_NODE_BODY_BYTES } from "#shared/contracts/limits.ts";
 import {
   type Grant,
   type NodeGenerationRequest,
@@ -54,10 +54,15 @@ export class GenerationHandler {
     if (request.request_id !== grant.request_id) {
       throw invalidGrant("The grant is for another request.");
     }
-    return new Response(this.#start(request, grant), { headers: STREAM_HEADERS });
+    const stream = this.#start(request, grant, context.get("grantToken"));
+    return new Response(stream, { headers: STREAM_HEADERS });
   }
 
-  #start(request: NodeGenerationRequest, grant: Grant): ReadableStream<Uint8Array> {
+  #start(
+    request: NodeGenerationRequest,
+    grant: Grant,
+    grantToken: string,
+  ): ReadableStream<Uint8Array> {
     const { engine, model, logger } = this.#parts;
     const requestId = request.request_id;
     const stream = new FrameStream({
@@ -73,7 +78,10 @@ export class GenerationHandler {
       requestId,
       promptTokenIds: model.encodePrompt(request.input),
       parameters: request.parameters,
-      listener: (event: GenerationEvent) => this.#publish(requestId, event, stream),
+      listener: (event: GenerationEvent) =>
+        event.type === "finished"
+          ? void this.#finish(requestId, event, { stream, grantToken }).catch(() => stream.end())
+          : stream.send(toProgressFrame(event)),
     };
     const generation = createGeneration(order, model);
     if (generation.steps > grant.max_steps) {
@@ -86,17 +94,18 @@ export class GenerationHandler {
     return stream.body;
   }
 
-  #publish(requestId: string, event: GenerationEvent, stream: FrameStream): void {
-    if (event.type !== "finished") stream.send(toProgressFrame(event));
-    else this.#finish(requestId, event, stream).catch(() => stream.end());
-  }
-
-  async #finish(requestId: string, event: FinishedEvent, stream: FrameStream): Promise<void> {
-    const { nodeId, grantSecret, logger } = this.#parts;
+  async #finish(
+    requestId: string,
+    event: FinishedEvent,
+    { stream, grantToken }: { stream: FrameStream; grantToken: string },
+  ): Promise<void> {
+    const { nodeId, grantSecret, logger, postReceipt } = this.#parts;
     const receipt = toReceipt(requestId, nodeId, event.outcome, event.usage);
     logger.info("generation_finished", receipt);
-    stream.send(toLastFrame(event, receipt, await signToken(receipt, grantSecret)));
+    const signedReceipt = await signToken(receipt, grantSecret);
+    stream.send(toLastFrame(event, receipt, signedReceipt));
     stream.end();
+    await postReceipt(requestId, { grant: grantToken, signed_receipt: signedReceipt });
   }
 }
 
@@ -106,6 +115,6 @@ async function readRequest(context: Context<NodeEnv>): Promise<NodeGenerationReq
   if (mediaType !== "application/json") {
     throw new ApiError("unsupported_media_type", "The body must be application/json.");
   }
-  const body = await readBody(context.req.raw, MAX_BODY_BYTES);
+  const body = await readBody(context.req.raw, MAX_NODE_BODY_BYTES);
   return parseParameters(nodeGenerationRequestSchema, parseJson(body));
 }

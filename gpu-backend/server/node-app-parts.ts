@@ -1,4 +1,4 @@
-import type { Grant } from "#shared/contracts/node-wire.ts";
+import type { Grant, PostedReceipt } from "#shared/contracts/node-wire.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Logger } from "../engine/logger.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -16,11 +16,17 @@ export interface NodeAppParts {
   readonly logger: Logger;
   /** Longest silence on a stream. */
   readonly heartbeatIntervalMs: number;
+  /** Keeps a receipt and posts it to the edge, which may have it from the stream too. */
+  readonly postReceipt: (requestId: string, receipt: PostedReceipt) => Promise<void>;
   /** Bytes that may wait for one client that reads too slowly. */
   readonly maxUnsentBytes: number;
 }
 
 /** What one request carries from middleware to handler. */
 export interface NodeEnv {
-  Variables: { grant: Grant };
+  Variables: {
+    grant: Grant;
+    /** The same as it was signed. */
+    grantToken: string;
+  };
 }

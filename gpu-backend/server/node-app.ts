@@ -30,7 +30,9 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
 
   // Before the body is read: nobody makes the node work without a grant.
   app.post("/generations/*", async (context, next) => {
-    context.set("grant", await gate.verify(context.req.header("authorization")));
+    const authorization = context.req.header("authorization");
+    context.set("grant", await gate.verify(authorization));
+    context.set("grantToken", authorization?.replace(/^Bearer +/i, "") ?? "");
     await next();
   });
   app.post("/generations", (context) => generations.handle(context));

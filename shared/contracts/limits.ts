@@ -2,6 +2,8 @@
 
 /** Largest request body, bytes. */
 export const MAX_BODY_BYTES = 256 * 1024;
+/** Largest body that a node takes: a client's, and what the edge adds around it. */
+export const MAX_NODE_BODY_BYTES: number = MAX_BODY_BYTES + 64 * 1024;
 /** Longest text of one prompt or of all messages together, UTF-16 code units. */
 export const MAX_PROMPT_CHARACTERS = 200_000;
 /** Most tokens that one request may ask for; a model's context may hold fewer. */

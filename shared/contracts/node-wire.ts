@@ -6,6 +6,7 @@
  * (`: heartbeat`) between, the last one `done` or `error`. A refusal before the stream begins is a
  * JSON error body in the public API's shape. `POST /generations/{id}/cancel` takes a grant for that
  * id; 202, or `not_found` when it no longer runs. `GET /model` answers {@link NodeModel}.
+ * A node posts each receipt to the edge too, as a {@link PostedReceipt}, until it is taken.
  */
 import { z } from "zod";
 import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS, MAX_STEPS } from "./limits.ts";
@@ -31,6 +32,13 @@ export const generationParametersSchema = z.strictObject({
   temperature: z.number().min(0).max(2).default(0),
   cfg_scale: z.number().min(0).max(10).default(0),
   remasking: remaskingSchema.default("low_confidence"),
+  /** Commits every candidate that is at least so sure in place of a fixed number a step: Fast-dLLM. */
+  confidence_threshold: z.number().min(0).max(1).optional(),
+  /**
+   * Which keys and values a block's later steps take from its first, as Fast-dLLM does: `none` when left
+   * out, and then the result is exact; `prefix` those before the block; `dual` those after it too.
+   */
+  cache: z.enum(["none", "prefix", "dual"]).optional(),
   /** Same request and seed, same tokens. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
   /** Never predicts end-of-text: LLaDA's `logits_eos_inf`. */
@@ -63,6 +71,8 @@ export const grantSchema = z.strictObject({
   max_steps: z.int().min(1),
   /** Epoch milliseconds. */
   expires_at: z.int(),
+  /** The edge's own word for who pays; a node only hands it back with the receipt. */
+  bill_to: z.string().min(1).max(128).optional(),
 });
 export type Grant = z.infer<typeof grantSchema>;
 
@@ -82,6 +92,14 @@ export const receiptSchema = z.strictObject({
   step_units: z.int(),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
+
+/** Body of the edge's `POST /internal/receipts`: both tokens as they were signed. */
+export const postedReceiptSchema = z.strictObject({
+  /** The grant that the generation ran under; it may have expired since. */
+  grant: z.string().min(1).max(4_096),
+  signed_receipt: z.string().min(1).max(4_096),
+});
+export type PostedReceipt = z.infer<typeof postedReceiptSchema>;
 
 /** A position that now holds a token. */
 const committedPositionSchema = z.strictObject({

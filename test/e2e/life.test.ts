@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { ledgerPageSchema } from "../../shared/contracts/billing.ts";
 import { createStateDirectory, startTestStack, type TestStack } from "../support/test-stack.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -58,6 +59,31 @@ describe("a node at work", () => {
     const before = countCancelled();
     controller.abort();
     await expect.poll(countCancelled, { timeout: 10_000 }).toBe(before + 1);
+  });
+
+  it("is paid the steps that it executed for a client that left", async ({ expect }) => {
+    const readLedger = async () => {
+      const response = await fetch(`${stack.demo.base_url}/ledger?limit=1`, {
+        headers: { authorization: `Bearer ${stack.demo.management_key}` },
+      });
+      return ledgerPageSchema.parse(await response.json());
+    };
+    const controller = new AbortController();
+    const response = await generate(controller.signal);
+    const id = response.headers.get("x-generation-id") ?? "none";
+    await response.body?.getReader().read();
+    controller.abort();
+    const findReceipt = () =>
+      stack
+        .log()
+        .split("\n")
+        .find((line) => line.includes(id));
+    await expect.poll(findReceipt, { timeout: 10_000 }).toBeDefined();
+    const { step_units: stepUnits } = JSON.parse(findReceipt() ?? "{}");
+    await expect.poll(async () => (await readLedger()).held, { timeout: 10_000 }).toBe(0);
+    const { data } = await readLedger();
+    // The demo account's plan pays 16 micro-dollars for a step unit of `quality`.
+    expect(data).toMatchObject([{ kind: "charge", reference: id, amount: -16 * stepUnits }]);
   });
 
   it("is started again when it is killed, and the next request is served", async ({ expect }) => {

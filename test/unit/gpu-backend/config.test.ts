@@ -25,6 +25,7 @@ describe("readConfig", () => {
       nodeId: expect.stringMatching(/./),
       executionProvider: "cpu",
       threadCount: 0,
+      receipts: null,
       parentProcessId: null,
     });
   });
@@ -35,6 +36,8 @@ describe("readConfig", () => {
         UNMASK_NODE_PORT: "8080",
         UNMASK_NODE_HOST: "0.0.0.0",
         UNMASK_CHECKPOINT: "/models/LLaDA-8B-Instruct/",
+        UNMASK_RECEIPT_URL: "https://edge.example/internal/receipts",
+        UNMASK_SPOOL_DIRECTORY: "/var/lib/unmask/",
         UNMASK_NODE_ID: "node-7",
         UNMASK_EXECUTION_PROVIDER: "cuda",
         UNMASK_THREADS: "2",
@@ -49,11 +52,23 @@ describe("readConfig", () => {
       modelId: "LLaDA-8B-Instruct",
       nodeId: "node-7",
       grantSecret: SECRET,
+      receipts: {
+        url: "https://edge.example/internal/receipts",
+        spoolDirectory: "/var/lib/unmask",
+      },
       executionProvider: "cuda",
       threadCount: 2,
       maxBatchRows: 16,
       maxQueue: 0,
       parentProcessId: 42,
+    });
+  });
+
+  it("posts receipts where it has both an address and a place to keep them", ({ expect }) => {
+    const environment = { UNMASK_GRANT_SECRET: SECRET, UNMASK_RECEIPT_URL: "http://edge" };
+    expect(refusal(environment)).toMatchObject({
+      code: "missing_parameter",
+      param: "UNMASK_SPOOL_DIRECTORY",
     });
   });
 

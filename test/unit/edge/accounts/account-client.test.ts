@@ -36,6 +36,8 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       settle: () => answer(null),
       release: () => answer(null),
       expire: () => answer(undefined),
+      readLedger: () => answer({ purse: { balance: 0, held: 0 }, entries: [] }),
+      readUsage: () => answer({ purse: { balance: 0, held: 0 }, lines: [] }),
     };
   };
   return { client: new AccountClient(findAccount), stubCount: () => stubCount };

@@ -22,6 +22,7 @@ function createKey(changes: Partial<NewKeyRecord> = {}): NewKeyRecord {
 let store: AccountStore;
 beforeEach(() => {
   store = new AccountStore(openSql());
+  store.insertAccount({ accountId: "acct_1", name: null, plan: "build", createdAt: 0 });
 });
 
 const present = (changes: Partial<Parameters<AccountStore["authorizeKey"]>[0]> = {}) => ({
@@ -37,6 +38,7 @@ describe("a key", () => {
     expect(store.authorizeKey(present(), 2_000)).toMatchObject({
       accepted: true,
       key: { keyId: "key_1", scope: "inference", spent: 0, held: 0 },
+      plan: "build",
     });
     const refused = { accepted: false, code: "invalid_api_key" };
     expect(store.authorizeKey(present({ secretHash: "hash-2" }), 2_000)).toEqual(refused);

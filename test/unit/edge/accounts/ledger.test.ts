@@ -50,6 +50,9 @@ describe("a hold", () => {
     ledger.dispatch("gen_1");
     expect(ledger.capture("gen_1", 3, 10)).toEqual({
       state: "captured",
+      model: "model",
+      tier: "balanced",
+      stepUnits: 3,
       cost: 60,
       refunded: 140,
       unusedStepUnits: 7,

@@ -4,7 +4,7 @@ import { createNodeRequest } from "./node-request.ts";
 
 const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
 const request = createNodeRequest();
-const order = { request, grantSecret: "secret", onReceipt: () => undefined };
+const order = { request, billTo: "acct_1", grantSecret: "secret", onReceipt: () => undefined };
 
 /** A node that accepts connections and never answers. */
 function createClient(): NodeClient {
@@ -48,6 +48,6 @@ describe("cancelling", () => {
       () => 0,
       timeouts,
     );
-    await expect(client.cancel("http://node", request, "secret")).resolves.toBeUndefined();
+    await expect(client.cancel("http://node", order)).resolves.toBeUndefined();
   });
 });

@@ -33,6 +33,7 @@ function createPool(firstEvent = QUEUED) {
       nodeUrls,
       model: "llada-test",
       request: createNodeRequest(),
+      billTo: "acct_1",
       grantSecret: "secret",
       signal: new AbortController().signal,
       onReceipt: () => undefined,

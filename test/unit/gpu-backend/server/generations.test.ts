@@ -51,6 +51,11 @@ describe("POST /generations", () => {
     if (done?.type !== "done") throw new Error("it did not finish");
     const deltas = frames.flatMap((frame) => (frame.type === "step" ? [frame.text_delta] : []));
     expect(deltas.join("")).toBe(done.text);
+    await expect
+      .poll(() => node.posted)
+      .toMatchObject([
+        { requestId: "a", grant: expect.any(String), signed_receipt: done.signed_receipt },
+      ]);
     expect(done.receipt).toMatchObject({
       request_id: "a",
       node_id: "node-1",

@@ -8,6 +8,7 @@ import {
   type Grant,
   type NodeFrame,
   nodeFrameSchema,
+  type PostedReceipt,
 } from "../../../../shared/contracts/node-wire.ts";
 import { signToken } from "../../../../shared/contracts/signed-token.ts";
 import { parseEvents } from "../../../../shared/event-stream/parse-events.ts";
@@ -30,6 +31,7 @@ export interface TestNodeOptions {
 
 export async function startTestNode(options: TestNodeOptions = {}) {
   const logger = createMemoryLogger();
+  const posted: ({ requestId: string } & PostedReceipt)[] = [];
   const engine = new Engine({
     maskPredictor: options.predictor ?? createFakeMaskPredictor(),
     limits: { maxBatchRows: options.maxBatchRows ?? 8, maxQueue: options.maxQueue ?? 8 },
@@ -63,10 +65,11 @@ export async function startTestNode(options: TestNodeOptions = {}) {
     now: () => NOW,
     logger,
     heartbeatIntervalMs: options.heartbeatIntervalMs ?? 60_000,
+    postReceipt: async (requestId, receipt) => void posted.push({ requestId, ...receipt }),
     maxUnsentBytes: options.maxUnsentBytes ?? 1 << 20,
   });
   const server = await startServer(app.fetch, { host: "127.0.0.1", port: 0 });
-  return { ...server, engine, logger, description };
+  return { ...server, engine, logger, description, posted };
 }
 
 export type TestNode = Awaited<ReturnType<typeof startTestNode>>;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { MAX_BODY_BYTES } from "../../../../shared/contracts/limits.ts";
+import { MAX_NODE_BODY_BYTES } from "../../../../shared/contracts/limits.ts";
 import {
   bearGrant,
   postGeneration,
@@ -64,7 +64,7 @@ describe("a wrong body", () => {
   });
 
   it("is refused when it is too large, whether or not it says so first", async ({ expect }) => {
-    const large = JSON.stringify({ padding: "a".repeat(MAX_BODY_BYTES) });
+    const large = JSON.stringify({ padding: "a".repeat(MAX_NODE_BODY_BYTES) });
     const expected = { status: 413, code: "body_too_large", param: null };
     expect(await refusal(large)).toEqual(expected);
     const grant = await bearGrant({ request_id: "a" });

@@ -1,0 +1,53 @@
+import type { UsageLine } from "#shared/contracts/billing.ts";
+import { tierSchema } from "#shared/contracts/tiers.ts";
+import type { Settlement } from "./ledger.ts";
+import { numberOf, type Sql, textOf } from "./sql.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What an account used, by day, model and tier; written with each charge. */
+export class UsageLog {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Adds a charge to its day. */
+  add({ model, tier, stepUnits, cost }: Settlement, nowMs: number): void {
+    this.#sql.exec(
+      `INSERT INTO usage_day (date, model, tier, requests, step_units, cost)
+       VALUES (?, ?, ?, 1, ?, ?)
+       ON CONFLICT (date, model, tier) DO UPDATE SET requests = requests + 1,
+         step_units = step_units + excluded.step_units, cost = cost + excluded.cost`,
+      toDate(nowMs),
+      model,
+      tier,
+      stepUnits,
+      cost,
+    );
+  }
+
+  /** Lines of the last `days` days, newest first. */
+  list(days: number, nowMs: number): UsageLine[] {
+    return this.#sql
+      .exec(
+        "SELECT * FROM usage_day WHERE date > ? ORDER BY date DESC, model, tier",
+        toDate(nowMs - days * DAY_MS),
+      )
+      .toArray()
+      .map((row) => ({
+        date: textOf(row, "date"),
+        model: textOf(row, "model"),
+        tier: tierSchema.parse(row["tier"]),
+        requests: numberOf(row, "requests"),
+        step_units: numberOf(row, "step_units"),
+        cost: numberOf(row, "cost"),
+      }));
+  }
+}
+
+/** The UTC day. */
+function toDate(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,76 @@
+/** What things cost, before anything runs. */
+import type { QuoteAnswer, TierList } from "#shared/contracts/billing.ts";
+import { STEP_UNIT_PRICES, toPlanPrice } from "#shared/contracts/prices.ts";
+import {
+  type ChatCompletionRequest,
+  type CompletionRequest,
+  chatCompletionRequestSchema,
+  completionRequestSchema,
+  toGenerationParameters,
+  toTier,
+} from "#shared/contracts/public-api.ts";
+import { DEFAULT_TIER, TIERS, type Tier, tierSchema } from "#shared/contracts/tiers.ts";
+import { quoteGeneration } from "../billing/quote.ts";
+import type { AppContext, BodyContext } from "../environment.ts";
+import { checkBody } from "../middleware/check-body.ts";
+import { readNodeUrls } from "./node-urls.ts";
+
+/** `GET /v1/tiers`: the table, at the account's price. */
+export function listTiers(context: AppContext): Response {
+  const { plan } = context.var.caller;
+  const data = tierSchema.options.map((id) => ({
+    id,
+    object: "tier" as const,
+    tokens_per_step: TIERS[id].tokensPerStep,
+    decoding: TIERS[id].decoding,
+    unit_price: toPlanPrice(STEP_UNIT_PRICES[id], plan),
+    is_default: id === DEFAULT_TIER,
+  }));
+  const list: TierList = { object: "list", data };
+  return context.json(list);
+}
+
+/**
+ * `POST /v1/quote`: takes the body of either completion endpoint and tells what it would be held for:
+ * in the tier that it names, or in each.
+ *
+ * @throws {ApiError} what the endpoint itself says of the body; `model_not_found`, `no_ready_node`.
+ */
+export async function quote(context: BodyContext<Record<string, unknown>>): Promise<Response> {
+  const { body, caller, platform } = context.var;
+  const request =
+    "messages" in body
+      ? checkBody(chatCompletionRequestSchema, body)
+      : checkBody(completionRequestSchema, body);
+  const name = request.model === "default" ? null : (request.model ?? null);
+  const model = await platform.nodes.findModel(readNodeUrls(context.env), name);
+  const isNamed = Boolean(request.tier || request.steps);
+  const tiers: readonly Tier[] = isNamed ? [toTier(request)] : tierSchema.options;
+  const answer: QuoteAnswer = {
+    object: "quote",
+    model: model.id,
+    data: tiers.map((tier) => {
+      const { maxSteps, maxStepUnits, listPrice } = quoteGeneration({
+        tier,
+        input: toInput(request),
+        parameters: toGenerationParameters(request.steps ? request : { ...request, tier }),
+        maxLength: model.max_length,
+      });
+      const unitPrice = toPlanPrice(listPrice, caller.plan);
+      return {
+        tier,
+        max_steps: maxSteps,
+        max_step_units: maxStepUnits,
+        unit_price: unitPrice,
+        max_cost: maxStepUnits * unitPrice,
+      };
+    }),
+  };
+  return context.json(answer);
+}
+
+function toInput(request: ChatCompletionRequest | CompletionRequest) {
+  return "messages" in request
+    ? ({ type: "messages", messages: request.messages } as const)
+    : ({ type: "text", text: request.prompt } as const);
+}
