@@ -65,8 +65,6 @@ export interface PredictorRow {
 export interface PassShape {
   /** Padded length of the whole row, columns. */
   readonly length: number;
-  /** Columns of the span; null where whole rows are fed. */
-  readonly spanLength: number | null;
   /** Equal for equal shapes. */
   readonly key: string;
 }
@@ -77,13 +75,18 @@ const PADDING_TOKEN_ID = 0;
 /**
  * Tells the shape of a row, from the row alone.
  *
+ * @param rowLength Columns of the whole row.
+ * @param spanLength Columns that are fed of it; null for the whole row.
  * @param maxLength Most columns of a batch.
  * @throws {RangeError} if the row is longer.
  */
-export function passShape(row: PredictorRow, maxLength: number): PassShape {
-  const length = lengthBucket(row.tokenIds.length, maxLength);
-  const spanLength = row.span === undefined ? null : row.span.end - row.span.start;
-  return { length, spanLength, key: `${length}/${spanLength ?? "whole"}` };
+export function passShape(
+  rowLength: number,
+  spanLength: number | null,
+  maxLength: number,
+): PassShape {
+  const length = lengthBucket(rowLength, maxLength);
+  return { length, key: `${length}/${spanLength ?? "whole"}` };
 }
 
 /**

@@ -19,12 +19,13 @@ export async function predictRows(
   predictor: MaskPredictor,
 ): Promise<Float32Array[]> {
   const answers = new Map<PredictorRow, Float32Array>();
-  const passes = Map.groupBy(rows, (row) => passShape(row, predictor.maxLength).key);
+  const shapeOf = ({ tokenIds, span }: PredictorRow) =>
+    passShape(tokenIds.length, span ? span.end - span.start : null, predictor.maxLength);
+  const passes = Map.groupBy(rows, (row) => shapeOf(row).key);
   for (const members of passes.values()) {
     const [first] = members;
     if (first === undefined) continue;
-    const { length } = passShape(first, predictor.maxLength);
-    const logits = await predictor.predict(packRows(members, length));
+    const logits = await predictor.predict(packRows(members, shapeOf(first).length));
     for (const [index, view] of splitLogits(members, logits, predictor.logitCount).entries()) {
       const row = members[index];
       if (row !== undefined) answers.set(row, view);

@@ -32,6 +32,7 @@ export interface GenerationOrder {
  */
 export function createGeneration(order: GenerationOrder, model: GenerationModel): Generation {
   const { promptTokenIds, parameters } = order;
+  const { confidence_threshold: threshold } = parameters;
   checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
   const settings = resolveSamplingSettings(
     {
@@ -41,6 +42,8 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
       temperature: parameters.temperature,
       guidanceScale: parameters.cfg_scale,
       remasking: parameters.remasking === "random" ? "random" : "low-confidence",
+      decoding: threshold === undefined ? undefined : { kind: "threshold", threshold },
+      cache: parameters.cache,
       excludeEndOfText: parameters.logits_eos_inf,
       deferEndOfText: parameters.confidence_eos_eot_inf,
     },

@@ -133,7 +133,7 @@ export class Engine {
     const { logitCount } = this.#maskPredictor;
     try {
       const rows = scheduled.map((generation) => generation.forwardRows());
-      const batch = packRows(rows.flat(), scheduled[0]?.lengthBucket ?? 0);
+      const batch = packRows(rows.flat(), scheduled[0]?.passShape.length ?? 0);
       const logits = splitLogits(rows.flat(), await this.#maskPredictor.predict(batch), logitCount);
       await this.#commitEach(scheduled, logits);
     } catch (thrown) {

@@ -16,8 +16,10 @@ export interface GenerationUsage {
   readonly steps: number;
   /** Steps that an early end of the run left out; 0 until it ends. */
   readonly stepsSaved: number;
-  /** Rows fed to the network. */
+  /** Rows fed to the network: one a step, with guidance two, whole or in part. */
   readonly forwardPasses: number;
+  /** Columns fed to the network over all of them; a cache makes them fewer. */
+  readonly positionsComputed: number;
   /** Each of `forwardPasses` times the canvas's length then, in units of 256 columns, rounded up. */
   readonly stepUnits: number;
 }

@@ -6,8 +6,7 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
-import type { PredictorRow } from "../canvas/canvas-batch.ts";
-import { lengthBucket } from "../canvas/length-bucket.ts";
+import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
 import type { FinishedEvent, GenerationListener, GenerationUsage } from "./generation-event.ts";
@@ -59,9 +58,15 @@ export class Generation implements Schedulable {
     return this.#process.maxSteps;
   }
 
-  /** Padded length of its rows, columns; follows a canvas that grows or is cut. */
-  get lengthBucket(): number {
-    return lengthBucket(this.#process.canvas.length, this.#maxLength);
+  /** Shape of its next rows; follows a canvas that grows or is cut, and what a cache leaves to feed. */
+  get passShape(): PassShape {
+    const { canvas, fedSpan } = this.#process;
+    const spanLength = fedSpan.forward === "full" ? null : fedSpan.end - fedSpan.start;
+    return passShape(canvas.length, spanLength, this.#maxLength);
+  }
+
+  get passKey(): string {
+    return this.passShape.key;
   }
 
   get rowCount(): number {
@@ -88,6 +93,7 @@ export class Generation implements Schedulable {
 
   get usage(): GenerationUsage {
     const { canvas, step, stepsSaved, forwardPasses, passesByLength } = this.#process;
+    const { positionsComputed } = this.#process;
     let stepUnits = 0;
     for (const [length, passes] of passesByLength) {
       stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
@@ -98,6 +104,7 @@ export class Generation implements Schedulable {
       steps: step,
       stepsSaved,
       forwardPasses,
+      positionsComputed,
       stepUnits,
     };
   }

@@ -1,14 +1,14 @@
 /**
  * Which generations share the next forward pass.
  *
- * Owns: the order of arrival, the turns of the length buckets, and when there is no room.
+ * Owns: the order of arrival, the turns of the shapes, and when there is no room.
  * Does not own: the forward pass, time, or what a generation does with its turn.
  */
 
 /** What the scheduler knows of a generation. */
 export interface Schedulable {
-  /** Padded length, columns; only equal ones share a pass. */
-  readonly lengthBucket: number;
+  /** Shape of the rows of its next pass; only equal ones share a pass. */
+  readonly passKey: string;
   /** Rows that it feeds to each pass. */
   readonly rowCount: number;
   /** False until its first pass. */
@@ -25,14 +25,17 @@ export interface SchedulerLimits {
   readonly maxQueue: number;
 }
 
+/** Many more than generations run at a time. */
+const MAX_REMEMBERED_SHAPES = 4096;
+
 /** Decides, and does no input or output. */
 export class Scheduler<Item extends Schedulable> {
   readonly #limits: SchedulerLimits;
   /** By arrival. */
   #items: Item[] = [];
-  /** Turn at which each bucket was last served; kept when it empties, so that a bucket of short
-   * generations that empties and fills again gets no turn before its time. */
-  readonly #servedAt = new Map<number, number>();
+  /** Turn at which each shape was last served, longest ago first; kept when no generation has it, so that
+   * a shape of short generations that comes and goes gets no turn before its time. */
+  readonly #servedAt = new Map<string, number>();
   #turn = 0;
 
   constructor(limits: SchedulerLimits) {
@@ -68,43 +71,53 @@ export class Scheduler<Item extends Schedulable> {
   /**
    * Chooses the generations of the next pass; empty only when there are none.
    *
-   * The bucket that was served longest ago has its turn (of two never served, the one with the
-   * older generation), so each is served once in as many turns as there are buckets. In it the
-   * oldest go first, as many as fit; the very oldest always goes.
+   * The shape that was served longest ago has its turn (of two never served, the one with the older
+   * generation), so each is served once in as many turns as there are shapes. In it the oldest go
+   * first, as many as fit; the very oldest always goes.
    */
   schedule(): Item[] {
-    const bucket = this.#chooseBucket();
-    if (bucket === null) return [];
+    const passKey = this.#choosePassKey();
+    if (passKey === null) return [];
     this.#turn += 1;
-    this.#servedAt.set(bucket, this.#turn);
-    return this.#fill(bucket);
+    this.#servedAt.delete(passKey);
+    this.#servedAt.set(passKey, this.#turn);
+    this.#forgetOldest();
+    return this.#fill(passKey);
   }
 
   /** Passes until the first generation finishes and makes room for a waiting one; at least 1. */
   stepsUntilRoom(): number {
     const remaining = this.#items.map((item) => item.remainingSteps);
-    const bucketCount = new Set(this.#items.map((item) => item.lengthBucket)).size;
-    return Math.max(1, Math.min(...remaining, Number.MAX_SAFE_INTEGER) * bucketCount);
+    const shapeCount = new Set(this.#items.map((item) => item.passKey)).size;
+    return Math.max(1, Math.min(...remaining, Number.MAX_SAFE_INTEGER) * shapeCount);
   }
 
-  #chooseBucket(): number | null {
-    let chosen: number | null = null;
+  #choosePassKey(): string | null {
+    let chosen: string | null = null;
     let chosenServedAt = Number.POSITIVE_INFINITY;
-    for (const { lengthBucket } of this.#items) {
-      const servedAt = this.#servedAt.get(lengthBucket) ?? 0;
+    for (const { passKey } of this.#items) {
+      const servedAt = this.#servedAt.get(passKey) ?? 0;
       if (servedAt < chosenServedAt) {
-        chosen = lengthBucket;
+        chosen = passKey;
         chosenServedAt = servedAt;
       }
     }
     return chosen;
   }
 
-  #fill(bucket: number): Item[] {
+  /** What was served longest ago has the next turn anyhow, so it need not be remembered. */
+  #forgetOldest(): void {
+    const [oldest] = this.#servedAt.keys();
+    if (this.#servedAt.size > MAX_REMEMBERED_SHAPES && oldest !== undefined) {
+      this.#servedAt.delete(oldest);
+    }
+  }
+
+  #fill(passKey: string): Item[] {
     const chosen: Item[] = [];
     let freeRows = this.#limits.maxBatchRows;
     for (const item of this.#items) {
-      if (item.lengthBucket !== bucket) continue;
+      if (item.passKey !== passKey) continue;
       if (item.rowCount > freeRows && chosen.length > 0) continue;
       chosen.push(item);
       freeRows -= item.rowCount;

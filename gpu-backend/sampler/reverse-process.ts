@@ -124,6 +124,11 @@ export class ReverseProcess {
     return this.#positionsComputed;
   }
 
+  /** The part of the canvas that the next step feeds. */
+  get fedSpan(): FedSpan {
+    return this.#cache.span(this.#phase === "blocks" ? this.#walk : null, this.canvas.length);
+  }
+
   /** Blocks of the generation region. */
   get blockCount(): number {
     return this.#walk.blockCount;
@@ -163,7 +168,7 @@ export class ReverseProcess {
   forwardRows(): PredictorRow[] {
     const { tokenIds, attended } = this.canvas;
     const candidateColumns = this.#fedColumns();
-    const span = this.#span();
+    const span = this.fedSpan;
     const hidePrompt = (ids: Int32Array) =>
       unconditionalTokenIds(ids, this.#isGiven, this.settings.maskTokenId);
     const views = [(ids: Int32Array) => ids, hidePrompt].slice(0, this.rowCount);
@@ -199,7 +204,7 @@ export class ReverseProcess {
       ? { quota: columns.length, mustProgress: true, fillsFrom: 0 }
       : this.#walk.duty(columns.length);
     const result = denoiseStep(scan, settings, duty);
-    const { forward, start, end, isContext } = this.#span();
+    const { forward, start, end, isContext } = this.fedSpan;
     const fedColumns = end - start;
     const place = { block: this.block, blockStep: this.#walk.blockStep, step, quota: duty.quota };
     if (isContext) this.#cache.begin(canvas.tokenIds);
@@ -212,11 +217,6 @@ export class ReverseProcess {
     const { forwardPasses } = this;
     const fed = { forward, fedColumns, forwardPasses };
     return { ...result, ...place, committed, ...change, maskedCount, ...fed };
-  }
-
-  /** The part of the canvas that the step feeds. */
-  #span(): FedSpan {
-    return this.#cache.span(this.#phase === "blocks" ? this.#walk : null, this.canvas.length);
   }
 
   /** The step only measures how long the canvas should be. */
@@ -256,7 +256,7 @@ export class ReverseProcess {
   #candidateColumns(): Int32Array {
     if (this.#isMeasuring()) return NO_COLUMNS;
     const end = this.#fillsAll() ? this.canvas.length : this.#walk.end;
-    return this.canvas.maskedColumns(this.settings.maskTokenId, this.#span().start, end);
+    return this.canvas.maskedColumns(this.settings.maskTokenId, this.fedSpan.start, end);
   }
 
   #endConfidence(logits: Float32Array, logitCount: number): number {

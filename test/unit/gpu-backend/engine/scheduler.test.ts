@@ -4,15 +4,15 @@ import { Scheduler } from "../../../../gpu-backend/engine/scheduler.ts";
 
 interface Item {
   readonly name: number;
-  readonly lengthBucket: number;
+  readonly passKey: string;
   readonly rowCount: number;
   hasStarted: boolean;
   remainingSteps: number;
 }
 
-const buckets = fc.constantFrom<number>(32, 64, 96);
+const buckets = fc.constantFrom<string>("32", "64", "96");
 const shape = fc.record({
-  lengthBucket: buckets,
+  passKey: buckets,
   rowCount: fc.constantFrom<number>(1, 2),
   remainingSteps: fc.integer({ min: 1, max: 6 }),
 });
@@ -40,7 +40,7 @@ function run(scheduler: Scheduler<Item>): Item[] {
 }
 
 describe("Scheduler.schedule", () => {
-  it("fills one length bucket, oldest first, within the rows", ({ expect }) => {
+  it("fills one shape, oldest first, within the rows", ({ expect }) => {
     fc.assert(
       fc.property(
         fc.array(shape, { minLength: 1 }),
@@ -48,11 +48,9 @@ describe("Scheduler.schedule", () => {
         (all, rows) => {
           const scheduled = schedulerWith(items(all), rows).schedule();
           expect(scheduled.length).toBeGreaterThan(0);
-          expect(new Set(scheduled.map((item) => item.lengthBucket)).size).toBe(1);
+          expect(new Set(scheduled.map((item) => item.passKey)).size).toBe(1);
           expect(scheduled.reduce((sum, item) => sum + item.rowCount, 0)).toBeLessThanOrEqual(rows);
-          const sameBucket = items(all).filter(
-            (item) => item.lengthBucket === scheduled[0]?.lengthBucket,
-          );
+          const sameBucket = items(all).filter((item) => item.passKey === scheduled[0]?.passKey);
           expect(scheduled[0]?.name).toBe(sameBucket[0]?.name);
           const names = scheduled.map((item) => item.name);
           expect(names).toEqual([...names].sort((a, b) => a - b));
@@ -63,9 +61,9 @@ describe("Scheduler.schedule", () => {
 
   it("leaves no row free that an older generation of the bucket could take", ({ expect }) => {
     const three = items([
-      { lengthBucket: 32, rowCount: 1, remainingSteps: 1 },
-      { lengthBucket: 32, rowCount: 2, remainingSteps: 1 },
-      { lengthBucket: 32, rowCount: 1, remainingSteps: 1 },
+      { passKey: "32", rowCount: 1, remainingSteps: 1 },
+      { passKey: "32", rowCount: 2, remainingSteps: 1 },
+      { passKey: "32", rowCount: 1, remainingSteps: 1 },
     ]);
     expect(
       schedulerWith(three, 2)
@@ -75,7 +73,7 @@ describe("Scheduler.schedule", () => {
   });
 
   it("runs the oldest even if it alone is larger than a pass", ({ expect }) => {
-    const guided = items([{ lengthBucket: 32, rowCount: 2, remainingSteps: 1 }]);
+    const guided = items([{ passKey: "32", rowCount: 2, remainingSteps: 1 }]);
     expect(schedulerWith(guided, 1).schedule()).toEqual(guided);
   });
 
@@ -97,26 +95,26 @@ describe("Scheduler.schedule", () => {
   });
 });
 
-describe("the turns of the buckets", () => {
-  it("come round at least once in as many turns as there are buckets", ({ expect }) => {
+describe("the turns of the shapes", () => {
+  it("come round at least once in as many turns as there are shapes", ({ expect }) => {
     const endless = items(
-      [32, 32, 64, 96].map((lengthBucket) => ({
-        lengthBucket,
+      ["32", "32", "64", "96"].map((passKey) => ({
+        passKey,
         rowCount: 1,
         remainingSteps: Number.MAX_SAFE_INTEGER,
       })),
     );
     const scheduler = schedulerWith(endless, 2);
-    const served = Array.from({ length: 9 }, () => run(scheduler)[0]?.lengthBucket);
-    expect(served).toEqual([32, 64, 96, 32, 64, 96, 32, 64, 96]);
+    const served = Array.from({ length: 9 }, () => run(scheduler)[0]?.passKey);
+    expect(served).toEqual(["32", "64", "96", "32", "64", "96", "32", "64", "96"]);
   });
 
   it("do not favour a bucket of short generations that empties and fills again", ({ expect }) => {
-    const [long] = items([{ lengthBucket: 32, rowCount: 1, remainingSteps: 10 }]);
+    const [long] = items([{ passKey: "32", rowCount: 1, remainingSteps: 10 }]);
     const scheduler = schedulerWith(long === undefined ? [] : [long], 4);
     for (let turn = 0; turn < 20; turn += 1) {
-      if (!scheduler.items.some((item) => item.lengthBucket === 64)) {
-        const [short] = items([{ lengthBucket: 64, rowCount: 1, remainingSteps: 1 }]);
+      if (!scheduler.items.some((item) => item.passKey === "64")) {
+        const [short] = items([{ passKey: "64", rowCount: 1, remainingSteps: 1 }]);
         if (short !== undefined) scheduler.admit(short);
       }
       run(scheduler);
@@ -140,7 +138,7 @@ describe("room in the queue", () => {
 
   it("is given to an idle node's first pass although nothing has started yet", ({ expect }) => {
     const scheduler = new Scheduler<Item>({ maxBatchRows: 2, maxQueue: 0 });
-    const three = items(Array(3).fill({ lengthBucket: 32, rowCount: 1, remainingSteps: 2 }));
+    const three = items(Array(3).fill({ passKey: "32", rowCount: 1, remainingSteps: 2 }));
     const admitted = three.map((item) => {
       const hasRoom = scheduler.hasRoomFor(item);
       if (hasRoom) scheduler.admit(item);
@@ -149,17 +147,17 @@ describe("room in the queue", () => {
     expect(admitted).toEqual([true, true, false]);
   });
 
-  it("frees when the generation nearest its end finishes, its bucket's turns counted", ({
+  it("frees when the generation nearest its end finishes, its shape's turns counted", ({
     expect,
   }) => {
     const scheduler = schedulerWith([], 1);
     expect(scheduler.stepsUntilRoom()).toBe(1);
-    for (const [lengthBucket, remainingSteps] of [
-      [32, 7],
-      [32, 3],
-      [64, 5],
+    for (const [passKey, remainingSteps] of [
+      ["32", 7],
+      ["32", 3],
+      ["64", 5],
     ] as const) {
-      scheduler.admit({ name: 0, lengthBucket, rowCount: 1, hasStarted: true, remainingSteps });
+      scheduler.admit({ name: 0, passKey, rowCount: 1, hasStarted: true, remainingSteps });
     }
     expect(scheduler.stepsUntilRoom()).toBe(6);
   });
