@@ -21,7 +21,7 @@ import { readSettings } from "./sample-settings.ts";
 
 const MAX_PARTS = 1_000;
 
-/** A hole or pinned ids; {@link readParts} tells which. */
+/** A hole or pinned ids; {@link readPart} tells which. */
 const partSchema = z.strictObject({
   length: z.number().optional(),
   min_length: z.number().optional(),
@@ -30,9 +30,16 @@ const partSchema = z.strictObject({
 });
 type PartObject = z.output<typeof partSchema>;
 
-/** As `unmask sample` has them, the lengths coming from the holes. */
+/** As `unmask sample` has them; how long the canvas is, the holes say. */
 const infillParametersSchema = sampleParametersSchema
-  .omit({ gen_length: true, mask_id: true, eos_id: true, eot_id: true })
+  .omit({
+    gen_length: true,
+    adaptive_length: true,
+    early_exit: true,
+    mask_id: true,
+    eos_id: true,
+    eot_id: true,
+  })
   .extend({
     /** Half of the tokens to fill, and at least one a block, when left out. */
     steps: z.int().min(1).max(MAX_STEPS).optional(),

@@ -103,6 +103,11 @@ describe("unmask infill", () => {
       "unknown_parameter",
       "params.gen_length",
     ],
+    [
+      { template: [{ length: 2 }], params: { early_exit: true } },
+      "unknown_parameter",
+      "params.early_exit",
+    ],
     [{ schema: { enum: [] } }, "schema_not_satisfiable", "schema.enum"],
   ])("refuses %j: %s at %s", async ([request, code, param], { expect }) => {
     expect(await refusalOf(request)).toMatchObject({ exitCode: 2, code, param });
