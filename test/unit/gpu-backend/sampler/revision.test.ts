@@ -1,9 +1,13 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import type { CandidateConstraint } from "../../../../gpu-backend/sampler/constraint.ts";
+import { ReverseProcess } from "../../../../gpu-backend/sampler/reverse-process.ts";
 import type { SamplingRequest } from "../../../../gpu-backend/sampler/sampling-settings.ts";
 import type { FakeLogits } from "../../../support/fake-mask-predictor.ts";
 import {
   finishRun,
+  finishRuns,
+  fixedRequests,
   idsOf,
   LOGIT_COUNT,
   MASK,
@@ -91,6 +95,28 @@ describe("revision", () => {
           for (const column of remasked) expect(after[column]).toBe(MASK);
         }
         expect(canvases.at(-1)).not.toContain(MASK);
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it("keeps to a constraint", async ({ expect }) => {
+    /** No two columns side by side hold the same id; of many ids one is always left. */
+    const constraint: CandidateConstraint = {
+      allowedIds: (ids, column) =>
+        Uint8Array.from({ length: LOGIT_COUNT }, (_, id) =>
+          id === MASK || id === ids[column - 1] || id === ids[column + 1] ? 0 : 1,
+        ),
+    };
+    await fc.assert(
+      fc.asyncProperty(fixedRequests, networks, async (drawn, logits) => {
+        const request = { ...drawn, earlyExit: false, revisionSteps: 5, revisionThreshold: 0.9 };
+        const { canvas, settings, random } = startRun({ prompt: [1], seed: 3, request });
+        const process = new ReverseProcess(canvas, settings, random, constraint);
+        await finishRuns([process], logits);
+        const ids = idsOf(process);
+        expect(ids).not.toContain(MASK);
+        expect(ids.slice(1).every((id, index) => id !== ids[index])).toBe(true);
       }),
       { numRuns: 80 },
     );
