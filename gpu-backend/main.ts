@@ -38,15 +38,20 @@ interface RunningNode {
   stop(): Promise<void>;
 }
 
-async function startNode(config: NodeConfig, logger: Logger): Promise<RunningNode> {
+async function startNode(
+  config: NodeConfig,
+  logger: Logger,
+  onNetworkLost: (error: unknown) => void,
+): Promise<RunningNode> {
   const checkpoint = await readCheckpoint(config.checkpointDirectory);
   // The digest reads every weight; the network is loaded meanwhile.
   const [model, maskPredictor] = await Promise.all([
     loadServedModel(checkpoint, config.modelId),
-    createMaskPredictor(checkpoint, {
-      executionProvider: config.executionProvider,
-      intraOpThreads: config.threadCount,
-    }),
+    createMaskPredictor(
+      checkpoint,
+      { executionProvider: config.executionProvider, intraOpThreads: config.threadCount },
+      { onGivenUp: onNetworkLost },
+    ),
   ]);
   const engine = new Engine({
     maskPredictor,
@@ -149,7 +154,7 @@ async function main(logger: Logger): Promise<void> {
   try {
     const config = readConfig();
     if (config.parentProcessId !== null) watchParent(config.parentProcessId, end);
-    const node = await startNode(config, logger);
+    const node = await startNode(config, logger, exitOnFault);
     stop = () => node.stop();
     const line = { event: "listening", url: node.url, model: node.model.description };
     process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,38 +1,54 @@
 import { Worker } from "node:worker_threads";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { buildGraph } from "../model/graph.ts";
+import type { BatchLimits } from "./check-batch.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import { OnnxMaskPredictor } from "./onnx-mask-predictor.ts";
 import type { SessionOptions } from "./onnx-session.ts";
+import { RestartingMaskPredictor, type ThreadPredictor } from "./restarting-mask-predictor.ts";
 import type { SessionWorkerData } from "./session-messages.ts";
 
 /** Some dozens of short rows of a small network, a few of a large one. */
 const MAX_CONTEXT_BYTES = 512 * 1024 * 1024;
 
+/** What may be chosen beside where the network runs. */
+export interface PredictorOptions {
+  /** Most bytes of keys and values to keep for spans, see network.ts; 512 MiB when left out. */
+  readonly maxContextBytes?: number;
+  /** Told once, when the session's thread has died and cannot be started again: no pass will succeed. */
+  readonly onGivenUp?: (error: unknown) => void;
+}
+
 /**
- * Loads a checkpoint's network into a thread of its own.
+ * Loads a checkpoint's network into a thread of its own; one that dies is started again.
  *
- * @param maxContextBytes Most bytes of keys and values to keep for spans, see network.ts.
  * @throws {ApiError} `session_failed` if the runtime cannot load it; no thread is left behind.
  */
 export async function createMaskPredictor(
   checkpoint: Checkpoint,
-  options: SessionOptions,
-  maxContextBytes: number = MAX_CONTEXT_BYTES,
+  sessionOptions: SessionOptions,
+  options: PredictorOptions = {},
 ): Promise<MaskPredictor> {
-  const { layerCount, kvHeadCount, headSize } = checkpoint.config;
+  const { layerCount, kvHeadCount, headSize, maxSequenceLength, embeddingSize } = checkpoint.config;
+  const { maxContextBytes = MAX_CONTEXT_BYTES, onGivenUp = () => undefined } = options;
   const workerData: SessionWorkerData = {
     graph: buildGraph(checkpoint),
     weightsFolder: checkpoint.table.folder,
-    options,
+    options: sessionOptions,
     shape: { layerCount, kvSize: kvHeadCount * headSize },
     maxContextBytes,
   };
+  const limits = { maxLength: maxSequenceLength, tokenIdCount: embeddingSize };
+  const start = () => startThread(workerData, limits);
+  return new RestartingMaskPredictor(await start(), start, onGivenUp);
+}
+
+async function startThread(
+  workerData: SessionWorkerData,
+  limits: BatchLimits,
+): Promise<ThreadPredictor> {
   const worker = new Worker(new URL("./session-worker.ts", import.meta.url), { workerData });
-  const predictor = new OnnxMaskPredictor(worker, {
-    maxLength: checkpoint.config.maxSequenceLength,
-    tokenIdCount: checkpoint.config.embeddingSize,
-  });
+  const predictor = new OnnxMaskPredictor(worker, limits);
   try {
     await predictor.ready();
     return predictor;

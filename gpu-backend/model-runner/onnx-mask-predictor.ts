@@ -50,6 +50,11 @@ export class OnnxMaskPredictor implements MaskPredictor {
     });
   }
 
+  /** Set once the thread is gone or going; every later call is rejected with it. */
+  get failure(): ApiError | null {
+    return this.#failure;
+  }
+
   /** Resolves once the network is loaded; rejects with `session_failed`. */
   ready(): Promise<void> {
     return this.#ready.promise;

@@ -22,7 +22,7 @@ afterAll(() => Promise.all(opened.map((predictor) => predictor.close())));
 async function open(model: string, maxContextBytes = AMPLE): Promise<MaskPredictor> {
   const checkpoint = await readCheckpoint(join(GOLDEN_DIRECTORY, model));
   const options = { executionProvider: "cpu", intraOpThreads: 1 } as const;
-  const predictor = await createMaskPredictor(checkpoint, options, maxContextBytes);
+  const predictor = await createMaskPredictor(checkpoint, options, { maxContextBytes });
   opened.push(predictor);
   return predictor;
 }
