@@ -77,6 +77,8 @@ const requests = fc.record({
     { kind: "threshold", threshold: 0.4 },
   ),
   temperature: fc.constantFrom(0, 1),
+  cache: fc.constantFrom("none" as const, "prefix" as const, "dual" as const),
+  minBlockSteps: fc.constantFrom(1, 2),
   steps: fc.integer({ min: 1, max: 6 }),
   revisionSteps: fc.constantFrom(0, 2),
   excludeEndOfText: fc.boolean(),

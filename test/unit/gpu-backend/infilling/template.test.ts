@@ -34,6 +34,8 @@ const requests = fc
   .record({
     decoding: decodings,
     temperature: fc.constantFrom(0, 1),
+    cache: fc.constantFrom("none" as const, "prefix" as const, "dual" as const),
+    minBlockSteps: fc.constantFrom(1, 2),
     guidanceScale: fc.constantFrom(0, 1),
     steps: fc.integer({ min: 1, max: 12 }),
     pace: fc.constantFrom(
