@@ -83,8 +83,8 @@ function routeManagement(app: Hono<AppEnvironment>): void {
   const manager = authenticate("management");
   app.get("/v1/ledger", manager, readLedger);
   app.get("/v1/usage", manager, readUsage);
-  app.get("/v1/keys", manager, listKeys);
   app.post("/v1/keys", manager, bodyLimit(), validateBody(createKeyRequestSchema), createKey);
+  app.get("/v1/keys", manager, listKeys);
   app.delete("/v1/keys/:id", manager, revokeKey);
 
   const operator = authenticateOperator();

@@ -17,6 +17,7 @@ import type {
 } from "./account-store.ts";
 import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
+import type { KeptAnswer } from "./claims.ts";
 import type { Credit, Purse, ReceiptNotice, Settlement } from "./ledger.ts";
 
 /** Money now, and some of its history. */
@@ -45,7 +46,11 @@ export interface AccountStub {
   authorizeKey(presented: PresentedKey): Promise<KeyVerdict>;
   admit(order: AdmissionOrder): Promise<Admission>;
   dispatch(requestId: string): Promise<void>;
-  settle(requestId: string, receipt: ReceiptNotice): Promise<Settlement | null>;
+  settle(
+    requestId: string,
+    receipt: ReceiptNotice,
+    answer: KeptAnswer | null,
+  ): Promise<Settlement | null>;
   release(requestId: string): Promise<Settlement | null>;
   expire(requestId: string): Promise<void>;
   readLedger(beforeSequence: number | null, limit: number): Promise<LedgerView>;
@@ -121,13 +126,14 @@ export class AccountClient {
     await this.#call(accountId, (account) => account.dispatch(requestId));
   }
 
-  /** Charges what a receipt says, once; `null` for a request that is not known. */
+  /** Charges what a receipt says, once, and keeps the answer; `null` for an unknown request. */
   async settle(
     accountId: string,
     requestId: string,
     receipt: ReceiptNotice,
+    answer: KeptAnswer | null,
   ): Promise<Settlement | null> {
-    return await this.#call(accountId, (account) => account.settle(requestId, receipt));
+    return await this.#call(accountId, (account) => account.settle(requestId, receipt, answer));
   }
 
   /** Gives back all that is held for a request of which no step was executed. */

@@ -18,6 +18,7 @@ import {
   type PresentedKey,
 } from "./account-store.ts";
 import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
+import { Claims, type KeptAnswer } from "./claims.ts";
 import { EntryLog } from "./entry-log.ts";
 import { type Credit, Ledger, type ReceiptNotice, type Settlement } from "./ledger.ts";
 import { RateLimits } from "./rate-limits.ts";
@@ -36,6 +37,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
   readonly #limits: RateLimits;
   readonly #entries: EntryLog;
   readonly #usage: UsageLog;
+  readonly #claims: Claims;
   /** What the alarm is set to, epoch milliseconds; unknown until it is set anew. */
   #alarmAt: number | null = null;
 
@@ -47,6 +49,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#limits = new RateLimits(sql);
     this.#entries = new EntryLog(sql);
     this.#usage = new UsageLog(sql);
+    this.#claims = new Claims(sql);
     this.#ledger = new Ledger(sql, {
       holdMs: Number(bindings.HOLD_LIFETIME_MS),
       receiptGraceMs: Number(bindings.RECEIPT_GRACE_MS),
@@ -89,7 +92,12 @@ export class AccountObject extends DurableObject<AccountBindings> {
 
   /** Decides whether a request may run, and holds what it can cost. */
   admit(order: AdmissionOrder): Admission {
-    const parts = { store: this.#store, ledger: this.#ledger, limits: this.#limits };
+    const parts = {
+      store: this.#store,
+      ledger: this.#ledger,
+      limits: this.#limits,
+      claims: this.#claims,
+    };
     return this.#transact((nowMs) => admit(parts, order, nowMs));
   }
 
@@ -98,13 +106,23 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#ledger.dispatch(requestId);
   }
 
-  /** Charges what a receipt says, once; `null` for a request that is not known. */
-  settle(requestId: string, receipt: ReceiptNotice): Settlement | null {
-    return this.#settle((nowMs) =>
-      receipt.cameBy === "stream"
-        ? this.#ledger.capture(requestId, receipt.stepUnits, nowMs)
-        : this.#ledger.captureLate(requestId, receipt.stepUnits, nowMs),
-    );
+  /**
+   * Charges what a receipt says, once; `null` for a request that is not known.
+   *
+   * @param answer What to keep under the request's idempotency key, its bill filled in here.
+   */
+  settle(requestId: string, receipt: ReceiptNotice, answer: KeptAnswer | null): Settlement | null {
+    return this.#settle((nowMs) => {
+      const settlement =
+        receipt.cameBy === "stream"
+          ? this.#ledger.capture(requestId, receipt.stepUnits, nowMs)
+          : this.#ledger.captureLate(requestId, receipt.stepUnits, nowMs);
+      if (answer !== null && settlement !== null) {
+        const { cost, refunded } = settlement;
+        this.#claims.keep({ ...answer, usage: { ...answer.usage, cost, refunded } });
+      }
+      return settlement;
+    });
   }
 
   /** Gives back all that is held for a request of which no step was executed. */
@@ -133,7 +151,10 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Moves on what is due. May come twice, or late. */
   override alarm(): void {
     this.#alarmAt = null;
-    const lost = this.#transact((nowMs) => this.#ledger.sweep(nowMs));
+    const lost = this.#transact((nowMs) => {
+      this.#claims.sweep(nowMs);
+      return this.#ledger.sweep(nowMs);
+    });
     for (const requestId of lost) {
       // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
       console.error(JSON.stringify({ event: "receipt_lost", generation_id: requestId }));
@@ -160,8 +181,9 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */
   #transact<Result>(act: (nowMs: number) => Result): Result {
     const result = this.ctx.storage.transactionSync(() => act(Date.now()));
-    const dueAt = this.#ledger.nextDueAt();
-    if (dueAt !== null && (this.#alarmAt === null || dueAt < this.#alarmAt)) {
+    const dueAts = [this.#ledger.nextDueAt(), this.#claims.nextDueAt()];
+    const dueAt = Math.min(...dueAts.map((at) => at ?? Number.POSITIVE_INFINITY));
+    if (Number.isFinite(dueAt) && (this.#alarmAt === null || dueAt < this.#alarmAt)) {
       this.#alarmAt = dueAt;
       // Part of the same write: the reply waits until both are on disk.
       void this.ctx.storage.setAlarm(dueAt);

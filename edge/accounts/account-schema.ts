@@ -82,6 +82,15 @@ const MIGRATIONS: readonly string[] = [
     cost INTEGER NOT NULL,
     PRIMARY KEY (date, model, tier)
   ) STRICT;`,
+  `CREATE TABLE claim (
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    answer TEXT,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX claim_request ON claim (request_id);
+  CREATE INDEX claim_expiry ON claim (expires_at);`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

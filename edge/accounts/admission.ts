@@ -1,5 +1,5 @@
 /**
- * Whether a request may run: key, bounds of the key, plan, money; and the hold for it.
+ * Whether a request may run: key, its bounds, idempotency, plan, money; and the hold for it.
  *
  * One decision over one account's rows: its caller wraps it in one transaction, so nothing is held,
  * counted or claimed for a request that is refused.
@@ -11,6 +11,7 @@ import { PLANS, type Plan, type PlanRule } from "#shared/contracts/plans.ts";
 import { toPlanPrice } from "#shared/contracts/prices.ts";
 import type { Tier } from "#shared/contracts/tiers.ts";
 import type { AccountStore, KeyRecord, PresentedKey } from "./account-store.ts";
+import type { Claim, Claims, ClaimVerdict, KeptAnswer } from "./claims.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitStatus, RateLimits } from "./rate-limits.ts";
 
@@ -25,6 +26,8 @@ export interface AdmissionOrder {
   readonly listPrice: number;
   readonly bodyBytes: number;
   readonly promptCharacters: number;
+  /** `null` for a request that stands for itself alone. */
+  readonly claim: Claim | null;
 }
 
 /** An account's limits as they stand. */
@@ -47,6 +50,7 @@ export interface Refusal {
 /** What became of it. */
 export type Admission =
   | { readonly outcome: "admitted"; readonly held: number; readonly limits: AccountLimits }
+  | { readonly outcome: "replayed"; readonly answer: KeptAnswer; readonly limits: AccountLimits }
   | {
       readonly outcome: "refused";
       readonly refusal: Refusal;
@@ -62,6 +66,7 @@ export interface AdmissionParts {
   readonly store: AccountStore;
   readonly ledger: Ledger;
   readonly limits: RateLimits;
+  readonly claims: Claims;
 }
 
 /** Decides, and holds the money. Asked again under the same id, it finds its own hold. */
@@ -76,13 +81,47 @@ export function admit(parts: AdmissionParts, order: AdmissionOrder, nowMs: numbe
     return { outcome: "refused", refusal, limits: null };
   }
   const { plan } = verdict;
-  const known = parts.ledger.findTerms(order.requestId);
-  const refusal = known === null ? check(parts, order, verdict.key, plan, nowMs) : null;
-  if (refusal !== null) {
-    return { outcome: "refused", refusal, limits: readLimits(parts.limits, plan, nowMs) };
+  const decision = decide(parts, order, verdict, nowMs);
+  return { ...decision, limits: readLimits(parts.limits, plan, nowMs) };
+}
+
+type Decision =
+  | { readonly outcome: "admitted"; readonly held: number }
+  | { readonly outcome: "replayed"; readonly answer: KeptAnswer }
+  | { readonly outcome: "refused"; readonly refusal: Refusal };
+
+function decide(
+  parts: AdmissionParts,
+  order: AdmissionOrder,
+  { key, plan }: { key: KeyRecord; plan: Plan },
+  nowMs: number,
+): Decision {
+  const { ledger, claims } = parts;
+  const { requestId, claim } = order;
+  const known = ledger.findTerms(requestId);
+  if (known !== null) return { outcome: "admitted", held: known.amount };
+  const unbound = checkBounds(order, key);
+  if (unbound !== null) return { outcome: "refused", refusal: unbound };
+  const earlier = claim && claims.judge(claim, (id) => ledger.isOpen(id), nowMs);
+  if (earlier?.kind === "answered") return { outcome: "replayed", answer: earlier.answer };
+  const refusal =
+    (earlier && checkClaim(earlier)) ??
+    checkSize(order, plan) ??
+    checkRates(parts, order, PLANS[plan], nowMs) ??
+    checkAnyMoney(parts, order, key, plan);
+  if (refusal !== null) return { outcome: "refused", refusal };
+  if (claim !== null) claims.take(claim, requestId, nowMs);
+  return { outcome: "admitted", held: hold(parts, order, plan, nowMs) };
+}
+
+function checkClaim({ kind }: ClaimVerdict): Refusal | null {
+  if (kind === "mismatch") {
+    return refuse("idempotency_mismatch", "The idempotency key was used for another request.");
   }
-  const held = known?.amount ?? hold(parts, order, plan, nowMs);
-  return { outcome: "admitted", held, limits: readLimits(parts.limits, plan, nowMs) };
+  if (kind !== "running") return null;
+  return refuse("idempotency_in_progress", "The request of this idempotency key still runs.", {
+    retryAfterMs: PASSING_RETRY_MS,
+  });
 }
 
 /** The limits of an account of `plan` as they stand. */
@@ -106,21 +145,14 @@ function hold(parts: AdmissionParts, order: AdmissionOrder, plan: Plan, nowMs: n
   return maxStepUnits * unitPrice;
 }
 
-function check(
-  parts: AdmissionParts,
-  order: AdmissionOrder,
+function checkAnyMoney(
+  { ledger }: AdmissionParts,
+  { maxStepUnits, listPrice }: AdmissionOrder,
   key: KeyRecord,
   plan: Plan,
-  nowMs: number,
 ): Refusal | null {
-  const amount = order.maxStepUnits * toPlanPrice(order.listPrice, plan);
-  return (
-    checkBounds(order, key) ??
-    checkSize(order, plan) ??
-    checkRates(parts, order, PLANS[plan], nowMs) ??
-    checkKeyMoney(key, amount) ??
-    checkMoney(parts.ledger, amount)
-  );
+  const amount = maxStepUnits * toPlanPrice(listPrice, plan);
+  return checkKeyMoney(key, amount) ?? checkMoney(ledger, amount);
 }
 
 function checkBounds({ model, tier }: AdmissionOrder, key: KeyRecord): Refusal | null {

@@ -226,6 +226,11 @@ export class Ledger {
     return numberOf(row, "count");
   }
 
+  /** Tells whether a request runs or waits now. */
+  isOpen(requestId: string): boolean {
+    return OPEN_STATES.some((state) => state === this.#findHold(requestId)?.state);
+  }
+
   /** The hold of a request, as it stands. */
   findTerms(requestId: string): { amount: number; unitPrice: number; maxStepUnits: number } | null {
     return this.#findHold(requestId);

@@ -5,12 +5,18 @@
  * Does not own: the ledger (edge/accounts), hearing of receipts (edge/pool).
  */
 import type { Receipt } from "#shared/contracts/node-wire.ts";
-import type { Bill } from "#shared/contracts/openai-answers.ts";
+import type { Bill, FinishReason } from "#shared/contracts/openai-answers.ts";
+
+/** What a generation came to, beside its bill. */
+export interface AnswerText {
+  readonly text: string;
+  readonly finishReason: FinishReason;
+}
 
 /** What the account can do with this request's hold; each may be done again. */
 export interface TabAccount {
-  /** Charges executed step units; `null` for a hold that is not known. */
-  settle(receipt: Receipt): Promise<Bill | null>;
+  /** Charges executed step units, and may keep the answer; `null` for a hold that is not known. */
+  settle(receipt: Receipt, answer: AnswerText | null): Promise<Bill | null>;
   /** Gives all of it back. */
   release(): Promise<unknown>;
   /** Leaves it to a receipt that comes by another way. */
@@ -27,10 +33,10 @@ export class Tab {
   }
 
   /** Charges what the receipt says; told again, it gives the first bill. */
-  settle(receipt: Receipt): Promise<Bill> {
+  settle(receipt: Receipt, answer: AnswerText | null): Promise<Bill> {
     if (this.#settling === null) {
       this.#settling = this.#account
-        .settle(receipt)
+        .settle(receipt, answer)
         .then((bill) => ({ cost: bill?.cost ?? 0, refunded: bill?.refunded ?? 0 }));
       // Whoever needs the bill, or the end of it, waits for it too.
       this.#settling.catch(() => undefined);

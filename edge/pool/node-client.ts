@@ -37,8 +37,8 @@ export interface NodeOrder {
   readonly billTo: string;
   /** Shared with the nodes; signs grants and receipts. */
   readonly grantSecret: string;
-  /** Told of the node's receipt as soon as it is read. */
-  readonly onReceipt: (receipt: Receipt) => void;
+  /** Told of the receipt of a generation that failed. */
+  readonly onFailureReceipt: (receipt: Receipt) => void;
 }
 
 /** How long after its signature a grant may begin; covers clocks that differ. */
@@ -117,14 +117,14 @@ export class NodeClient {
     order: NodeOrder,
     signal: AbortSignal,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
-    const { request, grantSecret, onReceipt } = order;
+    const { request, grantSecret, onFailureReceipt } = order;
     const response = await this.#post(`${url}/generations`, order, signal);
     if (!response.ok || response.body === null) throw await readRefusal(response, request);
     const events = readNodeEvents(response.body, {
       request,
       grantSecret,
       maxSilenceMs: this.#timeouts.silenceMs,
-      onReceipt,
+      onFailureReceipt,
     });
     return resume(await firstFrame(events), events);
   }

@@ -32,8 +32,8 @@ export interface ReadNodeEventsOptions {
   readonly grantSecret: string;
   /** Longest silence, heartbeats counted. */
   readonly maxSilenceMs: number;
-  /** Told of every receipt that holds, before the frame that bears it. */
-  readonly onReceipt: (receipt: Receipt) => void;
+  /** Told of the receipt of a generation that failed; that of an answer is in its frame. */
+  readonly onFailureReceipt: (receipt: Receipt) => void;
 }
 
 /**
@@ -115,7 +115,9 @@ async function checkFrame(data: string, options: ReadNodeEventsOptions): Promise
   }
   const frame = parsed.data;
   if (frame.type === "error") {
-    if (frame.signed_receipt !== null) await readReceipt(frame.signed_receipt, options);
+    if (frame.signed_receipt !== null) {
+      options.onFailureReceipt(await readReceipt(frame.signed_receipt, options));
+    }
     throw toPublicError(frame, options.request);
   }
   if (frame.type !== "done") return frame;
@@ -128,7 +130,6 @@ async function readReceipt(signed: string, options: ReadNodeEventsOptions): Prom
   if (!receipt.success || receipt.data.request_id !== options.request.request_id) {
     throw new ApiError("node_failed", "The node's receipt is not its own.");
   }
-  options.onReceipt(receipt.data);
   return receipt.data;
 }
 

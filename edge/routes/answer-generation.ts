@@ -20,7 +20,7 @@ export async function answerWhole(
   generation: RunningGeneration,
   skin: OpenAiSkin,
 ): Promise<Response> {
-  const head = headOf(context, generation, skin);
+  const head = headOf(generation, skin);
   try {
     const { text, finishReason, usage } = await readToEnd(generation.events);
     return context.json(skin.toAnswer(head, text, finishReason, usage));
@@ -39,7 +39,7 @@ export function answerStreamed(
   const { requestId, platform } = context.var;
   const stream = createChunkStream({
     events: generation.events,
-    toChunks: createChunker(skin, headOf(context, generation, skin), hasBill),
+    toChunks: createChunker(skin, headOf(generation, skin), hasBill),
     requestId,
     onEnd: generation.finish,
     onCancel: generation.abandon,
@@ -55,10 +55,6 @@ export function answerStreamed(
   return context.body(stream);
 }
 
-function headOf(
-  context: AppContext,
-  { id, model }: RunningGeneration,
-  skin: OpenAiSkin,
-): AnswerHead {
-  return toAnswerHead(skin, id.slice("gen_".length), context.var.platform.now(), model);
+function headOf({ id, model, createdAt }: RunningGeneration, skin: OpenAiSkin): AnswerHead {
+  return toAnswerHead(skin, id.slice("gen_".length), createdAt, model);
 }

@@ -18,6 +18,7 @@ export async function createChatCompletion(
     tier: toTier(body),
     input: { type: "messages", messages: body.messages },
     parameters: toGenerationParameters(body),
+    body,
   });
   if (!body.stream) return await answerWhole(context, generation, chatSkin);
   const hasBill = body.stream_options?.include_usage === true;

@@ -16,6 +16,7 @@ export async function createCompletion(context: BodyContext<CompletionRequest>):
     tier: toTier(body),
     input: { type: "text", text: body.prompt },
     parameters: toGenerationParameters(body),
+    body,
   });
   if (!body.stream) return await answerWhole(context, generation, completionSkin);
   const hasBill = body.stream_options?.include_usage === true;

@@ -27,7 +27,7 @@ export async function takeReceipt(context: BodyContext<PostedReceipt>): Promise<
   }
   const accounts = openAccounts(context.env);
   const notice = { stepUnits, cameBy: "post" as const };
-  const settlement = await accounts.settle(accountId, requestId, notice);
+  const settlement = await accounts.settle(accountId, requestId, notice, null);
   const state = settlement?.state ?? "unknown";
   // Still heard in its stream: to be told again once that is over.
   const isOpen = state === "reserved" || state === "dispatched";

@@ -5,8 +5,8 @@
  * Does not own: beginning (start-generation.ts), the answer's words (edge/streaming).
  */
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { NodeModel } from "#shared/contracts/node-wire.ts";
-import { toUsage } from "#shared/contracts/openai-answers.ts";
+import type { NodeFrame, NodeModel } from "#shared/contracts/node-wire.ts";
+import { type Bill, toUsage } from "#shared/contracts/openai-answers.ts";
 import type { Tab } from "../billing/tab.ts";
 import type { NodeEvent } from "../pool/node-events.ts";
 import type { NodeGeneration } from "../pool/node-pool.ts";
@@ -22,7 +22,9 @@ const RECEIPT_WAIT_MS = 500;
 export interface RunningGeneration {
   /** `gen_…` */
   readonly id: string;
-  readonly model: NodeModel;
+  readonly model: AnsweringModel;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
   /** What to tell the client; the last one is the answer, charged, or the reading throws. */
   readonly events: AsyncGenerator<RelayedEvent, void, void>;
   /** Says that the answer is complete or broken: nothing is left to stop. */
@@ -33,9 +35,13 @@ export interface RunningGeneration {
   isAbandoned(): boolean;
 }
 
+/** What an answer tells of the model that gave it. */
+export type AnsweringModel = Pick<NodeModel, "id" | "weights_digest">;
+
 /** What a running generation is made of. */
 export interface RunningParts {
   readonly id: string;
+  readonly createdAt: number;
   readonly generation: NodeGeneration;
   readonly tab: Tab;
   /** Aborted when the client leaves. */
@@ -48,7 +54,7 @@ export interface RunningParts {
 export function watchGeneration(parts: RunningParts): RunningGeneration {
   const { id, generation, tab, clientSignal } = parts;
   const heard = new Heard();
-  const events = observe(generation.events, heard);
+  const events = observe(generation.events, heard, tab);
   let state: "running" | "finished" | "abandoned" = "running";
 
   async function closeFinished(): Promise<void> {
@@ -74,6 +80,7 @@ export function watchGeneration(parts: RunningParts): RunningGeneration {
   return {
     id,
     model: generation.model,
+    createdAt: parts.createdAt,
     events: relay(events, tab),
     // The reading may break off before the signal's own listener is called.
     finish: () => leave(clientSignal.aborted ? "abandoned" : "finished"),
@@ -93,10 +100,13 @@ class Heard {
 async function* observe(
   events: AsyncGenerator<NodeEvent, void, void>,
   heard: Heard,
+  tab: Tab,
 ): AsyncGenerator<NodeEvent, void, void> {
   try {
     for await (const event of events) {
       if (event.type === "frame" && event.frame.type === "step") heard.hasSteps = true;
+      if (event.type === "frame" && event.frame.type === "done")
+        void settleAnswer(event.frame, tab);
       yield event;
     }
   } catch (error) {
@@ -116,10 +126,16 @@ async function* relay(
       yield { type: "text", text: event.frame.type === "step" ? event.frame.text_delta : "" };
     } else {
       const { text, finish_reason: finishReason, receipt } = event.frame;
-      const usage = toUsage(receipt, await tab.settle(receipt));
+      const usage = toUsage(receipt, await settleAnswer(event.frame, tab));
       yield { type: "answer", text, finishReason, usage };
     }
   }
+}
+
+/** Charges an answer: once, whoever asks for the bill. */
+function settleAnswer(frame: Extract<NodeFrame, { type: "done" }>, tab: Tab): Promise<Bill> {
+  const { text, finish_reason: finishReason, receipt } = frame;
+  return tab.settle(receipt, { text, finishReason });
 }
 
 /** Reads to the end, for the receipt in it; gives up when it takes too long. */

@@ -15,15 +15,19 @@ import type {
   NodeGenerationRequest,
   NodeModel,
 } from "#shared/contracts/node-wire.ts";
+import { toUsage } from "#shared/contracts/openai-answers.ts";
 import type { Tier } from "#shared/contracts/tiers.ts";
 import { toRefusalError } from "../accounts/account-client.ts";
 import { hashSecret } from "../accounts/api-key.ts";
+import type { Claim, KeptAnswer } from "../accounts/claims.ts";
 import { quoteGeneration } from "../billing/quote.ts";
 import { Tab } from "../billing/tab.ts";
 import type { AppContext } from "../environment.ts";
 import { openAccounts } from "../open-accounts.ts";
 import { toLimitHeaders } from "./limit-headers.ts";
 import { readNodeUrls } from "./node-urls.ts";
+import { readClaim } from "./read-claim.ts";
+import { replay } from "./replay.ts";
 import { type RunningGeneration, watchGeneration } from "./running-generation.ts";
 
 /** What a client wants generated. */
@@ -33,10 +37,13 @@ export interface GenerationWish {
   readonly tier: Tier;
   readonly input: NodeGenerationRequest["input"];
   readonly parameters: GenerationParameters;
+  /** The whole request as it was checked. */
+  readonly body: unknown;
 }
 
 /**
- * Starts a generation; the answer bears its id in `x-generation-id`, and the account's limits.
+ * Starts a generation, or gives a kept answer again; it bears its id in `x-generation-id`, and the
+ * account's limits.
  *
  * @throws {ApiError} what `NodePool.findModel`, `AccountClient.admit` and `NodePool.open` throw.
  */
@@ -44,28 +51,57 @@ export async function startGeneration(
   context: AppContext,
   wish: GenerationWish,
 ): Promise<RunningGeneration> {
-  const { now, randomBytes } = context.var.platform;
-  const id = createId("gen", now(), randomBytes);
+  const { platform, presentedKey } = context.var;
+  const createdAt = platform.now();
+  const id = createId("gen", createdAt, platform.randomBytes);
   context.header("x-generation-id", id);
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const end = (lastWork: Promise<void>) => resolve(lastWork.catch(reportLate(context)));
   // From the beginning: what is added once the client has left may no longer be waited for.
   context.executionCtx.waitUntil(ended);
   try {
-    const model = await holdPrice(context, id, wish);
-    return await openOnNode(context, { id, wish, model, end });
+    const claim = readClaim(context.req.raw.headers, context.req.path, wish.body);
+    const { model, kept } = await holdPrice(context, id, { ...wish, claim });
+    if (kept !== null) {
+      end(Promise.resolve());
+      context.header("x-generation-id", kept.generationId);
+      context.header("idempotent-replayed", "true");
+      return replay(kept);
+    }
+    const accounts = openAccounts(context.env);
+    const { accountId } = presentedKey;
+    const tab = new Tab({
+      settle: (receipt, answer) => {
+        const notice = { stepUnits: receipt.step_units, cameBy: "stream" as const };
+        const isKept = claim !== null && answer !== null;
+        // The account fills the bill in.
+        const usage = toUsage(receipt, { cost: 0, refunded: 0 });
+        const keep = isKept ? { generationId: id, createdAt, model, usage, ...answer } : null;
+        return accounts.settle(accountId, id, notice, keep);
+      },
+      release: () => accounts.release(accountId, id),
+      expire: () => accounts.expire(accountId, id),
+    });
+    return await openOnNode(context, { id, createdAt, wish, model, tab, end });
   } catch (error) {
     end(Promise.resolve());
     throw error;
   }
 }
 
+interface Held {
+  /** What will run it. */
+  readonly model: NodeModel;
+  /** The answer that its idempotency key already had. */
+  readonly kept: KeptAnswer | null;
+}
+
 /** Holds the most that the generation can cost, on the model that will run it. */
 async function holdPrice(
   context: AppContext,
   id: string,
-  wish: GenerationWish,
-): Promise<NodeModel> {
+  wish: GenerationWish & { claim: Claim | null },
+): Promise<Held> {
   const { platform, presentedKey: key, bodyBytes } = context.var;
   const accounts = openAccounts(context.env);
   const startedAt = platform.now();
@@ -88,39 +124,35 @@ async function holdPrice(
     listPrice: quote.listPrice,
     bodyBytes,
     promptCharacters: countCharacters(wish.input),
+    claim: wish.claim,
   });
   if (admission.limits !== null) {
-    for (const [name, value] of Object.entries(toLimitHeaders(admission.limits))) {
-      context.header(name, value);
+    for (const [header, value] of Object.entries(toLimitHeaders(admission.limits))) {
+      context.header(header, value);
     }
   }
   context.var.spans.push({ name: "admit", durationMs: platform.now() - startedAt });
   if (admission.outcome === "refused") throw toRefusalError(admission.refusal);
-  return model;
+  return { model, kept: admission.outcome === "replayed" ? admission.answer : null };
 }
 
 interface OpenOrder {
   readonly id: string;
+  readonly createdAt: number;
   readonly wish: GenerationWish;
   readonly model: NodeModel;
+  readonly tab: Tab;
   readonly end: (lastWork: Promise<void>) => void;
 }
 
 async function openOnNode(
   context: AppContext,
-  { id, wish, model, end }: OpenOrder,
+  { id, createdAt, wish, model, tab, end }: OpenOrder,
 ): Promise<RunningGeneration> {
   const { clientSignal, platform, presentedKey } = context.var;
-  const accounts = openAccounts(context.env);
   const { accountId } = presentedKey;
-  const tab = new Tab({
-    settle: ({ step_units: stepUnits }) =>
-      accounts.settle(accountId, id, { stepUnits, cameBy: "stream" }),
-    release: () => accounts.release(accountId, id),
-    expire: () => accounts.expire(accountId, id),
-  });
   const startedAt = platform.now();
-  const dispatched = accounts.dispatch(accountId, id);
+  const dispatched = openAccounts(context.env).dispatch(accountId, id);
   context.executionCtx.waitUntil(Promise.allSettled([dispatched]));
   try {
     const generation = await platform.nodes.open({
@@ -130,10 +162,10 @@ async function openOnNode(
       billTo: accountId,
       grantSecret: context.env.GRANT_SECRET,
       signal: clientSignal,
-      onReceipt: (receipt) => void tab.settle(receipt),
+      onFailureReceipt: (receipt) => void tab.settle(receipt, null),
     });
     context.var.spans.push({ name: "first-frame", durationMs: platform.now() - startedAt });
-    return watchGeneration({ id, generation, tab, clientSignal, end });
+    return watchGeneration({ id, createdAt, generation, tab, clientSignal, end });
   } catch (error) {
     // A node that began for a client that then left may have run a step meanwhile.
     await tab.close(error instanceof ApiError && error.code === "cancelled");

@@ -100,7 +100,7 @@ export function toAnswerHead(
   skin: OpenAiSkin,
   tail: string,
   nowMs: number,
-  model: NodeModel,
+  model: Pick<NodeModel, "id" | "weights_digest">,
 ): AnswerHead {
   return {
     id: `${skin.idPrefix}-${tail}`,

@@ -69,6 +69,13 @@ export const ERROR_RULES = {
   request_rate_exceeded: tooMany,
   step_rate_exceeded: tooMany,
   concurrency_exceeded: tooMany,
+  // One key, one request.
+  idempotency_in_progress: {
+    status: 409,
+    type: "idempotency_error",
+    isRetryable: true,
+  },
+  idempotency_mismatch: { status: 422, type: "idempotency_error", isRetryable: false },
   // The pool.
   overloaded: tooMany,
   no_ready_node: { status: 503, type: "server_error", isRetryable: true },

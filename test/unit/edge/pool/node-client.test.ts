@@ -4,7 +4,12 @@ import { createNodeRequest } from "./node-request.ts";
 
 const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
 const request = createNodeRequest();
-const order = { request, billTo: "acct_1", grantSecret: "secret", onReceipt: () => undefined };
+const order = {
+  request,
+  billTo: "acct_1",
+  grantSecret: "secret",
+  onFailureReceipt: () => undefined,
+};
 
 /** A node that accepts connections and never answers. */
 function createClient(): NodeClient {

@@ -36,7 +36,7 @@ function createPool(firstEvent = QUEUED) {
       billTo: "acct_1",
       grantSecret: "secret",
       signal: new AbortController().signal,
-      onReceipt: () => undefined,
+      onFailureReceipt: () => undefined,
     });
   const setDown = (down: boolean) => {
     isDown = down;
