@@ -1,5 +1,7 @@
 /** The Worker's entry: the platform's own clock, random bytes, fetch and log, put together. */
 import { createApp } from "./app.ts";
+import { writeUsage } from "./billing/write-usage.ts";
+import type { Bindings } from "./environment.ts";
 import { NodeClient } from "./pool/node-client.ts";
 import { NodePool } from "./pool/node-pool.ts";
 import { createFaultReporter } from "./report-fault.ts";
@@ -11,12 +13,25 @@ const NODE_TIMEOUTS = { modelMs: 2_000, firstFrameMs: 15_000, silenceMs: 10_000 
 
 const now = () => Date.now();
 const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);
+// biome-ignore lint/suspicious/noConsole: the platform's log is its console.
+const writeLine = (line: string) => console.error(line);
 const app = createApp({
   now,
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
   nodes: new NodePool(client, now),
-  // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
-  reportFault: createFaultReporter((line) => console.error(line)),
+  reportFault: createFaultReporter(writeLine),
 });
 
-export default app;
+export default {
+  fetch: app.fetch,
+  /** The usage queue: a batch that fails comes again, and what it had written then changes nothing. */
+  async queue(batch: MessageBatch, { USAGE_DATABASE }: Bindings): Promise<void> {
+    const leftOutCount = await writeUsage(
+      USAGE_DATABASE,
+      batch.messages.map(({ body }) => body),
+    );
+    if (leftOutCount > 0) {
+      writeLine(JSON.stringify({ event: "usage_not_understood", count: leftOutCount }));
+    }
+  },
+};

@@ -9,6 +9,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { applyMigrations } from "./apply-migrations.ts";
 import { QUIET_ENVIRONMENT, REPOSITORY_ROOT } from "./paths.ts";
 
 /** What the Worker is given beside `wrangler.toml`. */
@@ -55,6 +56,7 @@ export async function startEdgeRuntime(options: EdgeRuntimeOptions): Promise<Edg
     }),
   );
   const url = (await miniflare.ready).origin;
+  await applyMigrations(await miniflare.getD1Database("USAGE_DATABASE"));
   return { url, stop: () => miniflare.dispose() };
 }
 

@@ -7,6 +7,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import { PLANS } from "#shared/contracts/plans.ts";
+import type { UsageMessage } from "#shared/contracts/usage-message.ts";
 import type { LedgerView, UsageView } from "./account-client.ts";
 import { migrate } from "./account-schema.ts";
 import {
@@ -21,6 +22,7 @@ import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
 import { Claims, type KeptAnswer } from "./claims.ts";
 import { EntryLog } from "./entry-log.ts";
 import { type Credit, Ledger, type ReceiptNotice, type Settlement } from "./ledger.ts";
+import { Outbox } from "./outbox.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { UsageLog } from "./usage-log.ts";
 
@@ -28,7 +30,14 @@ import { UsageLog } from "./usage-log.ts";
 interface AccountBindings {
   readonly HOLD_LIFETIME_MS: string;
   readonly RECEIPT_GRACE_MS: string;
+  readonly USAGE_QUEUE: Queue<UsageMessage>;
 }
+
+/** Entries wait so long for others to be sent with them, and after a failure. */
+const FLUSH_DELAY_MS = 1_000;
+const FLUSH_RETRY_MS = 30_000;
+/** A queue takes no more at once. */
+const MAX_FLUSHED = 100;
 
 /** One account. Every method may be called again after a lost answer: nothing happens twice. */
 export class AccountObject extends DurableObject<AccountBindings> {
@@ -38,8 +47,10 @@ export class AccountObject extends DurableObject<AccountBindings> {
   readonly #entries: EntryLog;
   readonly #usage: UsageLog;
   readonly #claims: Claims;
+  readonly #outbox: Outbox;
   /** What the alarm is set to, epoch milliseconds; unknown until it is set anew. */
   #alarmAt: number | null = null;
+  #flushDelayMs = FLUSH_DELAY_MS;
 
   constructor(state: DurableObjectState, bindings: AccountBindings) {
     super(state, bindings);
@@ -50,6 +61,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#entries = new EntryLog(sql);
     this.#usage = new UsageLog(sql);
     this.#claims = new Claims(sql);
+    this.#outbox = new Outbox(sql);
     this.#ledger = new Ledger(sql, {
       holdMs: Number(bindings.HOLD_LIFETIME_MS),
       receiptGraceMs: Number(bindings.RECEIPT_GRACE_MS),
@@ -148,8 +160,8 @@ export class AccountObject extends DurableObject<AccountBindings> {
     return { purse: this.#ledger.readPurse(), lines: this.#usage.list(days, Date.now()) };
   }
 
-  /** Moves on what is due. May come twice, or late. */
-  override alarm(): void {
+  /** Moves on what is due, and sends what waits for the queue. May come twice, or late. */
+  override async alarm(): Promise<void> {
     this.#alarmAt = null;
     const lost = this.#transact((nowMs) => {
       this.#claims.sweep(nowMs);
@@ -159,6 +171,20 @@ export class AccountObject extends DurableObject<AccountBindings> {
       // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
       console.error(JSON.stringify({ event: "receipt_lost", generation_id: requestId }));
     }
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const messages = this.#outbox.read(MAX_FLUSHED);
+    if (messages.length === 0) return;
+    try {
+      await this.env.USAGE_QUEUE.sendBatch(messages.map((body) => ({ body })));
+      this.#flushDelayMs = FLUSH_DELAY_MS;
+    } catch {
+      this.#flushDelayMs = FLUSH_RETRY_MS;
+    }
+    const isSent = this.#flushDelayMs === FLUSH_DELAY_MS;
+    this.#transact(() => this.#outbox.remove(isSent ? messages : []));
   }
 
   #credit({ kind, amount, reference }: Credit, nowMs: number): LedgerEntry {
@@ -181,7 +207,8 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */
   #transact<Result>(act: (nowMs: number) => Result): Result {
     const result = this.ctx.storage.transactionSync(() => act(Date.now()));
-    const dueAts = [this.#ledger.nextDueAt(), this.#claims.nextDueAt()];
+    const flushAt = this.#outbox.hasAny() ? Date.now() + this.#flushDelayMs : null;
+    const dueAts = [this.#ledger.nextDueAt(), this.#claims.nextDueAt(), flushAt];
     const dueAt = Math.min(...dueAts.map((at) => at ?? Number.POSITIVE_INFINITY));
     if (Number.isFinite(dueAt) && (this.#alarmAt === null || dueAt < this.#alarmAt)) {
       this.#alarmAt = dueAt;

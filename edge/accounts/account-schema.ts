@@ -91,6 +91,10 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX claim_request ON claim (request_id);
   CREATE INDEX claim_expiry ON claim (expires_at);`,
+  `CREATE TABLE outbox (sequence INTEGER PRIMARY KEY) STRICT;
+  INSERT INTO outbox (sequence) SELECT sequence FROM entry;
+  CREATE TRIGGER entry_is_told AFTER INSERT ON entry
+  BEGIN INSERT INTO outbox (sequence) VALUES (NEW.sequence); END;`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

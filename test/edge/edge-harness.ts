@@ -1,6 +1,7 @@
 /** The Worker in workerd with real SQLite Durable Objects, and what tests say to it. */
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { inject } from "vitest";
+import { applyMigrations } from "../../deploy/local/apply-migrations.ts";
 import { createdAccountSchema, createdApiKeySchema } from "../../shared/contracts/accounts.ts";
 import { errorBodySchema } from "../../shared/contracts/error-body.ts";
 import type { Plan } from "../../shared/contracts/plans.ts";
@@ -16,6 +17,10 @@ export interface TestEdge {
   readonly log: readonly string[];
   /** Takes an account's object out of memory, whatever it is doing. */
   evictAccount(accountId: string): Promise<void>;
+  /** Rows of the usage table of one account, in order. */
+  readUsageRows(accountId: string): Promise<Record<string, unknown>[]>;
+  /** Puts a message on the usage queue, as an account does. */
+  sendUsage(message: unknown): Promise<void>;
   /** Account objects that exist, by id. */
   listAccountObjects(): Promise<string[]>;
   stop(): Promise<void>;
@@ -60,11 +65,22 @@ export async function startTestEdge(
     }),
   );
   const url = (await miniflare.ready).origin;
+  const database = await miniflare.getD1Database("USAGE_DATABASE");
+  await applyMigrations(database);
   return {
     url,
     send: (method, path, options = {}) => fetch(url + path, toInit(method, options)),
     log,
     evictAccount: (name) => miniflare.unsafeEvictDurableObject("unmask", "AccountObject", { name }),
+    async readUsageRows(accountId) {
+      const query = "SELECT * FROM usage WHERE account_id = ? ORDER BY sequence";
+      const { results } = await database.prepare(query).bind(accountId).run();
+      return results;
+    },
+    async sendUsage(message) {
+      const queue = await miniflare.getQueueProducer("USAGE_QUEUE");
+      await queue.send(message);
+    },
     listAccountObjects: () => miniflare.listDurableObjectIds("ACCOUNTS"),
     stop: () => miniflare.dispose(),
   };

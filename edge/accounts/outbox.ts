@@ -1,0 +1,44 @@
+/**
+ * Ledger entries that the usage queue has not got yet.
+ *
+ * A trigger puts each entry here in the transaction that writes it, so none is ever missed; it leaves
+ * when the queue has it, so one may be sent twice. Does not own: sending (account-object.ts).
+ */
+import { type UsageMessage, usageMessageSchema } from "#shared/contracts/usage-message.ts";
+import type { Sql } from "./sql.ts";
+
+/** The outbox of one account. */
+export class Outbox {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The oldest entries that wait, as messages. */
+  read(limit: number): UsageMessage[] {
+    return this.#sql
+      .exec(
+        `SELECT account_id, entry.sequence, kind, entry.amount, balance_after, reference,
+           entry.created_at, key_id, model, tier, captured / unit_price AS step_units
+         FROM outbox JOIN entry ON entry.sequence = outbox.sequence JOIN account
+         LEFT JOIN hold ON kind = 'charge' AND request_id = reference
+         ORDER BY entry.sequence LIMIT ?`,
+        limit,
+      )
+      .toArray()
+      .map((row) => usageMessageSchema.parse(row));
+  }
+
+  /** Forgets what the queue has. */
+  remove(messages: readonly UsageMessage[]): void {
+    for (const { sequence } of messages) {
+      this.#sql.exec("DELETE FROM outbox WHERE sequence = ?", sequence);
+    }
+  }
+
+  /** Tells whether anything waits. */
+  hasAny(): boolean {
+    return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
+  }
+}
