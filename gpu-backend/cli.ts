@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
 import type { Command, Flags } from "./commands/command.ts";
 import { drawCommand } from "./commands/draw.ts";
+import { importCommand } from "./commands/import.ts";
 import { infillCommand } from "./commands/infill.ts";
 import { logitsCommand } from "./commands/logits.ts";
 import { sampleCommand } from "./commands/sample.ts";
@@ -17,6 +18,7 @@ import { scoreCommand } from "./commands/score.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   draw: drawCommand,
+  import: importCommand,
   infill: infillCommand,
   logits: logitsCommand,
   resume: resumeCommand,
@@ -55,7 +57,7 @@ export interface CliStreams {
  */
 export async function runCli(args: readonly string[], streams: CliStreams): Promise<number> {
   try {
-    const text = await answer(args);
+    const text = await answer(args, (line) => streams.writeError(`${line}\n`));
     if (text !== null) {
       streams.writeOutput(`${text}\n`);
     }
@@ -67,7 +69,10 @@ export async function runCli(args: readonly string[], streams: CliStreams): Prom
 }
 
 /** Returns the text for standard output; null for none. */
-async function answer(args: readonly string[]): Promise<string | null> {
+async function answer(
+  args: readonly string[],
+  writeProgress: (line: string) => void,
+): Promise<string | null> {
   const [name, ...rest] = args;
   if (name === undefined) {
     throw new UsageError(
@@ -92,7 +97,7 @@ async function answer(args: readonly string[]): Promise<string | null> {
   if (rest.includes("--help") || rest.includes("-h")) {
     return `usage: unmask ${command.usage}\n\n${command.summary}`;
   }
-  const document = await command.run(parseFlags(command, rest));
+  const document = await command.run(parseFlags(command, rest), writeProgress);
   return document === undefined ? null : JSON.stringify(document);
 }
 
@@ -128,6 +133,9 @@ function parseFlags(command: Command, args: readonly string[]): Flags {
 
 function readFlag(token: Token, command: Command, args: readonly string[]): [string, string] {
   const usage = `unmask ${command.usage}`;
+  if (token.kind === "positional" && command.positionalFlag !== undefined) {
+    return [command.positionalFlag, args[token.index] ?? ""];
+  }
   if (token.kind !== "option" || !Object.hasOwn(command.flags, token.name)) {
     const word = token.kind === "option" ? token.rawName : (args[token.index] ?? "");
     throw new UsageError("unknown_parameter", `Unknown argument ${word}.`, usage, word);

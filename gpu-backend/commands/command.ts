@@ -11,13 +11,16 @@ export interface Command {
   readonly summary: string;
   /** Names of the flags, without dashes; each at most once, with a value unless it is a switch. */
   readonly flags: Readonly<Record<string, "required" | "optional" | "switch">>;
+  /** The flag that a word without dashes stands for; none if absent. */
+  readonly positionalFlag?: string;
   /**
    * Does the work.
    *
+   * @param writeProgress Takes a line for the operator's eyes, to standard error.
    * @returns The one JSON document for standard output.
    * @throws {ApiError} Written to standard error as JSON, exit code 2.
    */
-  run(flags: Flags): Promise<unknown>;
+  run(flags: Flags, writeProgress?: (line: string) => void): Promise<unknown>;
 }
 
 /**

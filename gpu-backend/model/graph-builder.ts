@@ -5,6 +5,7 @@
  * Does not own: what the network computes (transformer-layer.ts, graph.ts).
  */
 
+import { isDeepStrictEqual } from "node:util";
 import onnxProto from "onnx-proto";
 import type { TensorType } from "./safetensors.ts";
 import type { TensorLocation } from "./tensor-table.ts";
@@ -42,14 +43,13 @@ const WEIGHT_TYPES: Readonly<Record<TensorType, number>> = {
 
 /**
  * Collects the nodes of one graph; every method returns the name of the value it made. Constants and
- * weights are added once per name: the first counts.
+ * weights are added once per name.
  */
 export class GraphBuilder {
   readonly #nodes: onnxProto.onnx.INodeProto[] = [];
-  readonly #initializers: onnxProto.onnx.ITensorProto[] = [];
   readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
   readonly #outputs: onnxProto.onnx.IValueInfoProto[] = [];
-  readonly #initializerNames = new Set<string>();
+  readonly #initializers = new Map<string, onnxProto.onnx.ITensorProto>();
   /** Names that outputs have in the graph, by value. */
   readonly #outputNames = new Map<Value, string>();
 
@@ -99,9 +99,9 @@ export class GraphBuilder {
     return this.#constant(name, DataType.INT64, [values.length], rawData);
   }
 
-  /** Adds an unsigned byte as a constant. */
-  byte(name: string, value: number): Value {
-    return this.#constant(name, DataType.UINT8, [], Uint8Array.of(value));
+  /** Adds a constant of bytes, row-major. */
+  bytes(name: string, type: "I8" | "U8", shape: readonly number[], data: Uint8Array): Value {
+    return this.#constant(name, WEIGHT_TYPES[type], shape, data);
   }
 
   /** Adds a constant int64 without dimensions. */
@@ -147,7 +147,7 @@ export class GraphBuilder {
       graph: {
         name: graphName,
         node: this.#nodes.map((node) => this.#renameOutputs(node)),
-        initializer: this.#initializers,
+        initializer: [...this.#initializers.values()],
         input: this.#inputs,
         output: this.#outputs,
       },
@@ -165,10 +165,11 @@ export class GraphBuilder {
   }
 
   #initializer(tensor: onnxProto.onnx.ITensorProto & { name: string }): Value {
-    if (!this.#initializerNames.has(tensor.name)) {
-      this.#initializerNames.add(tensor.name);
-      this.#initializers.push(tensor);
+    const known = this.#initializers.get(tensor.name);
+    if (known !== undefined && !isDeepStrictEqual(known, tensor)) {
+      throw new Error(`Two constants of the graph are called ${tensor.name}.`);
     }
+    this.#initializers.set(tensor.name, tensor);
     return tensor.name;
   }
 }

@@ -45,7 +45,7 @@ export async function* readRows(
   const rowsPerPiece = Math.max(MIN_ROWS, Math.floor(PIECE_BYTES / rowBytes));
   for await (const piece of readBytes(file, tensor, rowsPerPiece * rowBytes)) {
     const rows = widen(piece, tensor.type);
-    if (!rows.every(Number.isFinite)) {
+    if (!areFinite(rows)) {
       throw new ApiError("checkpoint_corrupt", `${name} holds a value that is not finite.`, {
         param: name,
       });
@@ -62,7 +62,16 @@ function widen(bytes: Uint8Array, type: TensorType): Float32Array {
   if (type === "F32") return new Float32Array(buffer);
   const halves = new Uint16Array(buffer);
   if (type === "F16") return Float32Array.from(halves, widenFloat16);
-  return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i += 1) words[i] = (halves[i] as number) << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** True if all are numbers proper: anything else makes the sum of `value * 0` not zero. */
+function areFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) sum += (values[i] as number) * 0;
+  return sum === 0;
 }
 
 function widenFloat16(bits: number): number {

@@ -19,6 +19,9 @@ const MAX_PAIR = 128;
 /** Rounding may add a half to each of two levels. */
 const MAX_PAIR_BEFORE_ROUNDING = MAX_PAIR - 1;
 
+/** The smallest normal float32; rows below it count as zeros, since their scale would not be precise. */
+const SMALLEST_SCALE = 2 ** -126;
+
 const INT4_ZERO = 8;
 const INT4_LARGEST = 15;
 
@@ -73,15 +76,20 @@ function createInt8Quantizer(outputs: number, inputs: number): WeightQuantizer {
 function roundInt8(weights: Float32Array, levels: Int8Array): number {
   let peak = 0;
   for (let i = 0; i < weights.length; i += 2) {
-    peak = Math.max(peak, Math.abs(weights[i] ?? 0) + Math.abs(weights[i + 1] ?? 0));
+    const pair = Math.abs(weights[i] as number) + Math.abs(weights[i + 1] ?? 0);
+    if (pair > peak) peak = pair;
   }
   const scale = Math.fround(peak / MAX_PAIR_BEFORE_ROUNDING);
-  if (scale === 0) return 0;
+  if (scale < SMALLEST_SCALE) return 0;
+  const inverse = 1 / scale;
   for (let i = 0; i < weights.length; i += 1) {
-    levels[i] = Math.round((weights[i] ?? 0) / scale);
+    levels[i] = Math.floor((weights[i] as number) * inverse + 0.5);
   }
   return scale;
 }
+
+/** Side of the tiles in which levels are transposed: both stay in the processor's first cache. */
+const TILE = 64;
 
 /** Writes `[rows, columns]` into columns `offset` and following of `[columns, width]`. */
 function transpose(
@@ -92,10 +100,13 @@ function transpose(
   offset: number,
 ): void {
   const columns = from.length / rows;
-  for (let column = 0; column < columns; column += 1) {
-    const start = column * width + offset;
-    for (let row = 0; row < rows; row += 1) {
-      into[start + row] = from[row * columns + column] ?? 0;
+  for (let firstRow = 0; firstRow < rows; firstRow += TILE) {
+    const endRow = Math.min(firstRow + TILE, rows);
+    for (let column = 0; column < columns; column += 1) {
+      const start = column * width + offset;
+      for (let row = firstRow; row < endRow; row += 1) {
+        into[start + row] = from[row * columns + column] as number;
+      }
     }
   }
 }
@@ -132,7 +143,8 @@ function roundInt4(weights: Float32Array, bytes: Uint8Array): number {
   for (const weight of weights) {
     if (Math.abs(weight) > Math.abs(peak)) peak = weight;
   }
-  const scale = Math.fround(-peak / INT4_ZERO);
+  const exactScale = Math.fround(-peak / INT4_ZERO);
+  const scale = Math.abs(exactScale) < SMALLEST_SCALE ? 0 : exactScale;
   const level = (i: number): number => {
     const weight = weights[i] ?? 0;
     return scale === 0 ? INT4_ZERO : Math.min(INT4_LARGEST, Math.round(weight / scale) + INT4_ZERO);

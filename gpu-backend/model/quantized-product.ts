@@ -42,18 +42,34 @@ export function multiplyQuantizedWeight(
 ): Value {
   const names = quantizedNames(weight.name, weight.quantization);
   const use = (name: string): Value => builder.weight(name, findTensor(weight.tensors, name));
-  const levels = use(names.levels);
-  const scales = use(names.scales);
-  if (weight.quantization === "int8") return multiplyInt8(builder, rows, levels, scales);
-  const shape = listNetworkTensors(weight.config).get(weight.name) ?? [];
-  return multiplyInt4(builder, rows, levels, scales, shape);
+  return multiplyLevels(builder, rows, {
+    quantization: weight.quantization,
+    levels: use(names.levels),
+    scales: use(names.scales),
+    shape: listNetworkTensors(weight.config).get(weight.name) ?? [],
+  });
+}
+
+/** The levels and scales of a weight `[outputs, inputs]` in a graph. */
+export interface WeightLevels {
+  readonly quantization: Quantization;
+  readonly levels: Value;
+  readonly scales: Value;
+  readonly shape: readonly number[];
+}
+
+/** Multiplies rows `[n, inputs]` by the transpose of the weight that levels and scales stand for. */
+export function multiplyLevels(builder: GraphBuilder, rows: Value, weight: WeightLevels): Value {
+  return weight.quantization === "int8"
+    ? multiplyInt8(builder, rows, weight.levels, weight.scales)
+    : multiplyInt4(builder, rows, weight);
 }
 
 /** The runtime merges the rounding of rows that several weights multiply. */
 function multiplyInt8(builder: GraphBuilder, rows: Value, levels: Value, scales: Value): Value {
   const float = (name: string, value: number): Value =>
     builder.floats(name, [], new Float32Array([value]));
-  const zeroLevel = builder.byte("zero_level", ZERO_LEVEL);
+  const zeroLevel = builder.bytes("zero_level", "U8", [], Uint8Array.of(ZERO_LEVEL));
   const magnitudes = builder.node("Abs", [rows]);
   const lastAxis = builder.integers("last_axis", [-1]);
   const peaks = builder.node("Max", [
@@ -76,16 +92,11 @@ function multiplyInt8(builder: GraphBuilder, rows: Value, levels: Value, scales:
   return builder.node("Mul", [sums, builder.node("Div", [peaks, largest])]);
 }
 
-function multiplyInt4(
-  builder: GraphBuilder,
-  rows: Value,
-  levels: Value,
-  scales: Value,
-  [outputs = 0, inputs = 0]: readonly number[],
-): Value {
+function multiplyInt4(builder: GraphBuilder, rows: Value, weight: WeightLevels): Value {
+  const [outputs = 0, inputs = 0] = weight.shape;
   return builder.node(
     "MatMulNBits",
-    [rows, levels, scales],
+    [rows, weight.levels, weight.scales],
     { N: outputs, K: inputs, bits: 4, block_size: INT4_BLOCK_SIZE },
     MICROSOFT_DOMAIN,
   );
