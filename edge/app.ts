@@ -28,6 +28,7 @@ import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
+import { takeStripeEvent } from "./routes/stripe-events.ts";
 
 /** Creates the app. It keeps nothing between requests but what `platform` keeps. */
 export function createApp(platform: Platform): Hono<AppEnvironment> {
@@ -46,8 +47,9 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
   routeGenerations(app);
   routePrices(app);
   routeManagement(app);
-  // Nodes, by signatures of their own.
+  // Nodes and Stripe, by signatures of their own.
   app.post("/internal/receipts", bodyLimit(), validateBody(postedReceiptSchema), takeReceipt);
+  app.post("/internal/stripe-events", bodyLimit(), takeStripeEvent);
   return app;
 }
 

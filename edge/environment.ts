@@ -17,6 +17,8 @@ export interface Bindings {
   readonly OPERATOR_SECRET: string;
   readonly KEY_TAG_SECRET: string;
   readonly GRANT_SECRET: string;
+  /** Signs Stripe's events; without it there are no payments. */
+  readonly STRIPE_WEBHOOK_SECRET?: string;
   /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */
   readonly HOLD_LIFETIME_MS: string;
   readonly RECEIPT_GRACE_MS: string;

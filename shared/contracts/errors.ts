@@ -57,6 +57,7 @@ export const ERROR_RULES = {
   missing_api_key: unauthenticated,
   invalid_api_key: unauthenticated,
   invalid_grant: unauthenticated,
+  invalid_signature: badRequest,
   scope_not_allowed: forbidden,
   model_not_allowed: forbidden,
   tier_not_allowed: forbidden,

@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shared/event-stream": ["shared/contracts"],
   "shared/sdk": ["shared/contracts", "shared/event-stream"],
   "edge/accounts": ["shared", "cloudflare:workers", "zod"],
-  "edge/billing": ["shared", "cloudflare:workers", "zod"],
+  "edge/billing": ["shared", "cloudflare:workers", "zod", "stripe"],
   "edge/pool": ["shared", "cloudflare:workers", "zod"],
   "edge/streaming": ["shared", "zod"],
   edge: ["shared", "hono", "cloudflare:workers", "zod", "edge"],
