@@ -4,6 +4,7 @@ import {
   createAccountRequestSchema,
   createCreditRequestSchema,
   createKeyRequestSchema,
+  rotateKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
 import { quoteRequestSchema } from "#shared/contracts/billing.ts";
 import { postedReceiptSchema } from "#shared/contracts/node-wire.ts";
@@ -23,7 +24,7 @@ import { createAccount, creditAccount } from "./routes/accounts.ts";
 import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
 import { answerHealth } from "./routes/health.ts";
-import { createKey, listKeys, revokeKey } from "./routes/keys.ts";
+import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
 import { listTiers, quote } from "./routes/prices.ts";
@@ -87,6 +88,13 @@ function routeManagement(app: Hono<AppEnvironment>): void {
   app.get("/v1/usage", manager, readUsage);
   app.post("/v1/keys", manager, bodyLimit(), validateBody(createKeyRequestSchema), createKey);
   app.get("/v1/keys", manager, listKeys);
+  app.post(
+    "/v1/keys/:id/rotate",
+    manager,
+    bodyLimit(),
+    validateBody(rotateKeyRequestSchema),
+    rotateKey,
+  );
   app.delete("/v1/keys/:id", manager, revokeKey);
 
   const operator = authenticateOperator();

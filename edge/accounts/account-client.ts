@@ -14,6 +14,7 @@ import type {
   KeyVerdict,
   NewKeyRecord,
   PresentedKey,
+  SuccessorKey,
 } from "./account-store.ts";
 import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
@@ -42,6 +43,7 @@ export interface AccountStub {
   credit(credit: Credit): Promise<LedgerEntry | null>;
   createKey(key: NewKeyRecord): Promise<void>;
   listKeys(afterKeyId: string | null, limit: number): Promise<KeyRecord[]>;
+  rotateKey(keyId: string, successor: SuccessorKey, overlapMs: number): Promise<KeyRecord | null>;
   revokeKey(keyId: string): Promise<KeyRecord | null>;
   authorizeKey(presented: PresentedKey): Promise<KeyVerdict>;
   admit(order: AdmissionOrder): Promise<Admission>;
@@ -158,6 +160,24 @@ export class AccountClient {
     limit: number,
   ): Promise<KeyRecord[]> {
     return await this.#call(accountId, (account) => account.listKeys(afterKeyId, limit));
+  }
+
+  /**
+   * Puts a new key in a live one's place, which works for `overlapMs` longer.
+   *
+   * @throws {ApiError} `not_found`.
+   */
+  async rotateKey(
+    accountId: string,
+    keyId: string,
+    successor: SuccessorKey,
+    overlapMs: number,
+  ): Promise<KeyRecord> {
+    const key = await this.#call(accountId, (account) =>
+      account.rotateKey(keyId, successor, overlapMs),
+    );
+    if (key === null) throw new ApiError("not_found", "The account has no live key of this id.");
+    return key;
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   type KeyVerdict,
   type NewKeyRecord,
   type PresentedKey,
+  type SuccessorKey,
 } from "./account-store.ts";
 import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
 import { Claims, type KeptAnswer } from "./claims.ts";
@@ -90,6 +91,11 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Keys oldest first, from behind `afterKeyId`. */
   listKeys(afterKeyId: string | null, limit: number): KeyRecord[] {
     return this.#store.listKeys(afterKeyId, limit);
+  }
+
+  /** Puts a new key in a live one's place; `null` if no live key has the id. */
+  rotateKey(keyId: string, successor: SuccessorKey, overlapMs: number): KeyRecord | null {
+    return this.#transact((nowMs) => this.#store.rotateKey(keyId, successor, overlapMs, nowMs));
   }
 
   /** Revokes a key from the next request on; `null` if there is none of that id. */

@@ -95,6 +95,10 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO outbox (sequence) SELECT sequence FROM entry;
   CREATE TRIGGER entry_is_told AFTER INSERT ON entry
   BEGIN INSERT INTO outbox (sequence) VALUES (NEW.sequence); END;`,
+  // A key and those that follow it spend one budget: their rows bear the same sums.
+  `ALTER TABLE api_key ADD COLUMN budget_id TEXT NOT NULL DEFAULT '';
+  UPDATE api_key SET budget_id = key_id;
+  CREATE INDEX api_key_budget ON api_key (budget_id);`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

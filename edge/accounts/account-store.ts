@@ -54,6 +54,9 @@ export interface NewKeyRecord extends Omit<KeyRecord, "spent" | "held"> {
   readonly secretHash: string;
 }
 
+/** What a key that follows another has of its own. */
+export type SuccessorKey = Pick<NewKeyRecord, "keyId" | "secretHash" | "lastFour" | "createdAt">;
+
 /** A presented key, to be judged. */
 export interface PresentedKey {
   readonly keyId: string;
@@ -104,8 +107,8 @@ export class AccountStore {
   insertKey(key: NewKeyRecord): void {
     this.#sql.exec(
       `INSERT OR IGNORE INTO api_key (secret_hash, key_id, name, scope, last_four, created_at,
-         expires_at, revoked_at, spending_limit, models, tiers)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         expires_at, revoked_at, spending_limit, models, tiers, budget_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       key.secretHash,
       key.keyId,
       key.name,
@@ -117,6 +120,7 @@ export class AccountStore {
       key.spendingLimit,
       key.models === null ? null : JSON.stringify(key.models),
       key.tiers === null ? null : JSON.stringify(key.tiers),
+      key.keyId,
     );
   }
 
@@ -131,6 +135,45 @@ export class AccountStore {
       limit,
     );
     return rows.toArray().map(toKeyRecord);
+  }
+
+  /**
+   * Puts a new key in a live one's place: same name, scope, bounds and budget. The old one works for
+   * `overlapMs` longer, at most to its own expiry.
+   *
+   * @returns The new key; `null` if no live key has the id.
+   */
+  rotateKey(
+    keyId: string,
+    successor: SuccessorKey,
+    overlapMs: number,
+    nowMs: number,
+  ): KeyRecord | null {
+    this.#sql.exec(
+      `INSERT OR IGNORE INTO api_key (secret_hash, key_id, last_four, created_at, name, scope,
+         expires_at, spending_limit, models, tiers, spent, held, budget_id)
+       SELECT ?, ?, ?, ?, name, scope, expires_at, spending_limit, models, tiers, spent, held,
+         budget_id
+       FROM api_key
+       WHERE key_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)`,
+      successor.secretHash,
+      successor.keyId,
+      successor.lastFour,
+      successor.createdAt,
+      keyId,
+      nowMs,
+    );
+    const [row] = this.#sql
+      .exec(`SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = ?`, successor.keyId)
+      .toArray();
+    if (row === undefined) return null;
+    this.#sql.exec(
+      "UPDATE api_key SET expires_at = MIN(COALESCE(expires_at, ?), ?) WHERE key_id = ?",
+      successor.createdAt + overlapMs,
+      successor.createdAt + overlapMs,
+      keyId,
+    );
+    return toKeyRecord(row);
   }
 
   /** Revokes a key for good and tells what is kept of it; `null` if there is none of that id. */

@@ -125,7 +125,7 @@ export class Ledger {
   reserve(order: HoldOrder, nowMs: number): void {
     const amount = order.maxStepUnits * order.unitPrice;
     this.#sql.exec("UPDATE purse SET held = held + ?", amount);
-    this.#sql.exec("UPDATE api_key SET held = held + ? WHERE key_id = ?", amount, order.keyId);
+    this.#spend(order.keyId, 0, amount);
     this.#sql.exec(
       `INSERT INTO hold (request_id, key_id, model, tier, amount, unit_price, max_step_units,
          state, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?)`,
@@ -246,18 +246,24 @@ export class Ledger {
       hold.requestId,
     );
     this.#sql.exec("UPDATE purse SET balance = balance - ?, held = held - ?", cost, hold.amount);
-    this.#sql.exec(
-      "UPDATE api_key SET spent = spent + ?, held = held - ? WHERE key_id = ?",
-      cost,
-      hold.amount,
-      hold.keyId,
-    );
+    this.#spend(hold.keyId, cost, -hold.amount);
     if (cost > 0) {
       const { balance } = this.readPurse();
       const charge = { kind: "charge" as const, amount: -cost, balanceAfter: balance };
       this.#entries.append({ ...charge, reference: hold.requestId }, nowMs);
     }
     return toSettlement({ ...hold, state, captured: cost }, true);
+  }
+
+  /** Adds to what the key's budget has spent and holds; keys that follow one another share one. */
+  #spend(keyId: string, spent: number, held: number): void {
+    this.#sql.exec(
+      `UPDATE api_key SET spent = spent + ?, held = held + ?
+       WHERE budget_id = (SELECT budget_id FROM api_key WHERE key_id = ?)`,
+      spent,
+      held,
+      keyId,
+    );
   }
 
   #findHold(requestId: string): Hold | null {

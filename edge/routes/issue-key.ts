@@ -1,5 +1,5 @@
 import { type KeyScope, keyEnvironmentSchema } from "#shared/contracts/accounts.ts";
-import type { KeyBounds, NewKeyRecord } from "../accounts/account-store.ts";
+import type { KeyBounds, NewKeyRecord, SuccessorKey } from "../accounts/account-store.ts";
 import { createApiKey } from "../accounts/api-key.ts";
 import type { AppContext } from "../environment.ts";
 
@@ -15,6 +15,15 @@ export async function issueKey(
   accountId: string,
   wish: KeyWish,
 ): Promise<{ key: string; record: NewKeyRecord }> {
+  const { key, successor } = await issueSuccessor(context, accountId);
+  return { key, record: { ...wish, ...successor, revokedAt: null } };
+}
+
+/** Makes a key that takes all else from the one it follows. */
+export async function issueSuccessor(
+  context: AppContext,
+  accountId: string,
+): Promise<{ key: string; successor: SuccessorKey }> {
   const { now, randomBytes } = context.var.platform;
   const { key, keyId, secretHash, lastFour } = await createApiKey({
     environment: keyEnvironmentSchema.parse(context.env.KEY_ENVIRONMENT),
@@ -22,6 +31,5 @@ export async function issueKey(
     tagSecret: context.env.KEY_TAG_SECRET,
     randomBytes,
   });
-  const record = { ...wish, keyId, secretHash, lastFour, createdAt: now(), revokedAt: null };
-  return { key, record };
+  return { key, successor: { keyId, secretHash, lastFour, createdAt: now() } };
 }

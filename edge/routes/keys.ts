@@ -5,13 +5,14 @@ import {
   type CreatedApiKey,
   type CreateKeyRequest,
   listKeysQuerySchema,
+  type RotateKeyRequest,
 } from "#shared/contracts/accounts.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { parseParameters } from "#shared/contracts/parse-parameters.ts";
 import type { KeyRecord } from "../accounts/account-store.ts";
 import type { AppContext, BodyContext } from "../environment.ts";
 import { openAccounts } from "../open-accounts.ts";
-import { issueKey } from "./issue-key.ts";
+import { issueKey, issueSuccessor } from "./issue-key.ts";
 
 /**
  * `POST /v1/keys`.
@@ -56,6 +57,23 @@ export async function listKeys(context: AppContext): Promise<Response> {
     has_more: keys.length > limit,
   };
   return context.json(list);
+}
+
+/**
+ * `POST /v1/keys/{id}/rotate`: a new key with the old one's name, scope, bounds and budget; both work
+ * for a while.
+ *
+ * @throws {ApiError} `not_found`.
+ */
+export async function rotateKey(context: BodyContext<RotateKeyRequest>): Promise<Response> {
+  const { accountId } = context.var.caller;
+  const { key, successor } = await issueSuccessor(context, accountId);
+  const overlapMs = context.var.body.overlap_seconds * 1_000;
+  const keyId = context.req.param("id") ?? "";
+  const accounts = openAccounts(context.env);
+  const record = await accounts.rotateKey(accountId, keyId, successor, overlapMs);
+  const answer: CreatedApiKey = { ...toApiKey(record), key };
+  return context.json(answer, 201);
 }
 
 /**

@@ -56,6 +56,17 @@ export const createKeyRequestSchema = z.strictObject({
 });
 export type CreateKeyRequest = z.infer<typeof createKeyRequestSchema>;
 
+/** Body of `POST /v1/keys/{id}/rotate`. */
+export const rotateKeyRequestSchema = z.strictObject({
+  /** How long the old key still works beside the new one, seconds; at most a week. */
+  overlap_seconds: z
+    .int()
+    .min(0)
+    .max(7 * 24 * 60 * 60)
+    .default(24 * 60 * 60),
+});
+export type RotateKeyRequest = z.infer<typeof rotateKeyRequestSchema>;
+
 /** Query of `GET /v1/keys`. */
 export const listKeysQuerySchema = z.strictObject({
   /** Id of the last key already seen. */

@@ -103,6 +103,36 @@ describe("a key", () => {
     expect(await revoke()).toEqual(revoked);
   });
 
+  it("is rotated: both work for the overlap, on one budget, then the new one alone", async ({
+    expect,
+  }) => {
+    const { managementKey } = await createTestAccount(edge, { plan: "free" });
+    const manage = async (path: string, json: object) => {
+      const response = await edge.send("POST", path, { key: managementKey, json });
+      return createdApiKeySchema.parse(await response.json());
+    };
+    // Room for one hold of 640 beside the two steps of 20 that the first request is charged.
+    const bounds = { name: "laptop", spending_limit: 680, tiers: ["balanced"] };
+    const old = await manage("/v1/keys", bounds);
+    const ask = async (key: string) => {
+      const json = { prompt: "Once", max_tokens: 64 };
+      const response = await edge.send("POST", "/v1/completions", { key, json });
+      await response.body?.cancel();
+      return response.status;
+    };
+    expect(await ask(old.key)).toBe(200);
+    const rotated = await manage(`/v1/keys/${old.id}/rotate`, { overlap_seconds: 3 });
+    expect(rotated).toMatchObject({ ...bounds, spent: 40, scope: "inference", expires_at: null });
+    expect(await ask(old.key)).toBe(200);
+    expect(await ask(rotated.key)).toBe(402);
+    await expect.poll(() => ask(old.key), { timeout: 10_000, interval: 250 }).toBe(401);
+    const again = await edge.send("POST", `/v1/keys/${old.id}/rotate`, {
+      key: managementKey,
+      json: {},
+    });
+    expect(await readError(again)).toMatchObject({ status: 404, code: "not_found" });
+  });
+
   it("of another account is out of reach", async ({ expect }) => {
     const [one, other] = [await createTestAccount(edge), await createTestAccount(edge)];
     const response = await edge.send("DELETE", `/v1/keys/${one.inferenceKeyId}`, {
@@ -127,4 +157,6 @@ describe("a key", () => {
 const scopes = ["management"] as const;
 testRouteSecurity(() => edge, { method: "POST", path: "/v1/keys", json: {}, scopes });
 testRouteSecurity(() => edge, { method: "GET", path: "/v1/keys", scopes });
+const rotatePath = "/v1/keys/key_0000000000/rotate";
+testRouteSecurity(() => edge, { method: "POST", path: rotatePath, json: {}, scopes });
 testRouteSecurity(() => edge, { method: "DELETE", path: "/v1/keys/key_0000000000", scopes });

@@ -28,6 +28,7 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       createAccount: () => answer(undefined),
       createKey: () => answer(undefined),
       listKeys: () => answer([]),
+      rotateKey: () => answer(null),
       revokeKey: () => answer(null),
       credit: () => answer(null),
       authorizeKey: () => answer({ accepted: false, code: "invalid_api_key" }),
