@@ -1,12 +1,13 @@
 /**
  * Rows side by side in one forward pass.
  *
- * Owns: left padding to one length, the flat indexes of the wanted logits, and the way back from
- * the batch's logits to each row.
+ * Owns: left padding to one length, the flat indexes of the candidates, and the way back from the
+ * batch's answer to each row.
  * Does not own: which rows run together (engine/), what the padded length is (length-bucket.ts), the
  * keys and values that stand for a context (model-runner/).
  */
 
+import { type BatchAnswer, type RowAnswer, sliceChoices } from "./candidate-choices.ts";
 import { lengthBucket } from "./length-bucket.ts";
 
 /** Canvas rows of one shape, packed for one forward pass. */
@@ -18,12 +19,22 @@ export interface CanvasBatch {
   readonly tokenIds: Int32Array;
   /** `[rowCount, length]`: 1 where the column is attended to, 0 where it is padding. */
   readonly attended: Uint8Array;
-  /** Flat indexes `row * length + column` whose logits are wanted, ascending; may be empty. */
+  /** Flat indexes `row * length + column` of the candidates, ascending; may be empty. */
   readonly candidateIndexes: Int32Array;
+  /** Candidates whose choices are wanted in place of their logits; none when absent. */
+  readonly choices?: BatchChoices;
   /** Rows that are the context of spans to come, ascending; none when absent. */
   readonly contextRows?: Int32Array;
   /** What spans attend to beside themselves; absent where whole rows are fed. */
   readonly context?: BatchContext;
+}
+
+/** The candidates of a batch that are answered with choices. */
+export interface BatchChoices {
+  /** Places in `candidateIndexes`, ascending. */
+  readonly candidateRows: Int32Array;
+  /** Distinct, at least one. */
+  readonly namedTokenIds: Int32Array;
 }
 
 /** The whole rows that the spans of a batch are parts of, as they were at an earlier pass. */
@@ -53,8 +64,10 @@ export interface PredictorRow {
   readonly tokenIds: Int32Array;
   /** `[rowLength]`: 0 where a column is padding; null when none is. */
   readonly attended: Uint8Array | null;
-  /** Columns whose logits are wanted, ascending and inside the span; may be empty. */
+  /** Columns that an answer is wanted for, ascending and inside the span; may be empty. */
   readonly candidateColumns: Int32Array;
+  /** The ids that choices name, distinct; the answer is logits when absent. */
+  readonly namedTokenIds?: Int32Array;
   /** True where spans to come have this row as their context. */
   readonly isContext?: boolean;
   /** The columns to feed; the whole row when absent. */
@@ -119,6 +132,7 @@ function packWholeRows(rows: readonly PredictorRow[], length: number): CanvasBat
     length,
     ...padRows(rows, length, (row) => row.tokenIds),
     candidateIndexes,
+    ...packChoices(rows),
     ...(contextRows.length > 0 ? { contextRows: Int32Array.from(contextRows) } : {}),
   };
 }
@@ -155,6 +169,7 @@ function packSpans(
     tokenIds,
     attended,
     candidateIndexes,
+    ...packChoices(rows),
     context: { length: contextLength, ...context, firstColumns },
   };
 }
@@ -190,23 +205,46 @@ function spanOf(row: PredictorRow): RowSpan {
 }
 
 /**
- * Hands each row its part of the batch's logits.
+ * Hands each row its part of the batch's answer.
  *
- * @param logits `[candidates of all rows, logitCount]` row-major float32, in row order.
- * @returns One view `[candidates of the row, logitCount]` per row; no copy.
+ * @returns One view per row; no copy.
  */
-export function splitLogits(
+export function splitAnswer(
   rows: readonly PredictorRow[],
-  logits: Float32Array,
+  { logits, choices }: BatchAnswer,
   logitCount: number,
-): Float32Array[] {
-  let offset = 0;
-  return rows.map((row) => {
-    const end = offset + row.candidateColumns.length * logitCount;
-    const view = logits.subarray(offset, end);
-    offset = end;
-    return view;
+): RowAnswer[] {
+  let logitOffset = 0;
+  let choiceOffset = 0;
+  return rows.map(({ candidateColumns, namedTokenIds }) => {
+    if (namedTokenIds !== undefined && choices !== null) {
+      const start = choiceOffset;
+      choiceOffset += candidateColumns.length;
+      return sliceChoices(choices, start, choiceOffset);
+    }
+    const start = logitOffset;
+    logitOffset += candidateColumns.length * logitCount;
+    return logits.subarray(start, logitOffset);
   });
+}
+
+/** @throws {RangeError} if rows name different ids. */
+function packChoices(rows: readonly PredictorRow[]): Pick<CanvasBatch, "choices"> {
+  const namedTokenIds = rows.find((row) => row.namedTokenIds !== undefined)?.namedTokenIds;
+  if (namedTokenIds === undefined) return {};
+  const candidateRows: number[] = [];
+  let start = 0;
+  for (const row of rows) {
+    const end = start + row.candidateColumns.length;
+    if (row.namedTokenIds !== undefined) {
+      if (row.namedTokenIds.join() !== namedTokenIds.join()) {
+        throw new RangeError("rows of one batch that name different ids");
+      }
+      for (let index = start; index < end; index += 1) candidateRows.push(index);
+    }
+    start = end;
+  }
+  return { choices: { candidateRows: Int32Array.from(candidateRows), namedTokenIds } };
 }
 
 function countCandidates(rows: readonly PredictorRow[]): number {

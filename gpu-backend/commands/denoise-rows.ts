@@ -3,7 +3,8 @@
  * no cancellation; those are engine/.
  */
 
-import { type PredictorRow, packRows, passShape, splitLogits } from "../canvas/canvas-batch.ts";
+import type { RowAnswer } from "../canvas/candidate-choices.ts";
+import { type PredictorRow, packRows, passShape, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { DenoisingStep } from "../sampler/denoising-step.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
@@ -11,22 +12,22 @@ import type { ReverseProcess } from "../sampler/reverse-process.ts";
 /**
  * One forward pass for all rows of one shape, and as many passes as there are shapes.
  *
- * @returns One `[candidates, logitCount]` per row, in the order of `rows`; float32, owned by the caller.
+ * @returns One answer per row, in the order of `rows`, owned by the caller.
  * @throws {ApiError} `session_failed` if the runtime fails.
  */
 export async function predictRows(
   rows: readonly PredictorRow[],
   predictor: MaskPredictor,
-): Promise<Float32Array[]> {
-  const answers = new Map<PredictorRow, Float32Array>();
+): Promise<RowAnswer[]> {
+  const answers = new Map<PredictorRow, RowAnswer>();
   const shapeOf = ({ tokenIds, span }: PredictorRow) =>
     passShape(tokenIds.length, span ? span.end - span.start : null, predictor.maxLength);
   const passes = Map.groupBy(rows, (row) => shapeOf(row).key);
   for (const members of passes.values()) {
     const [first] = members;
     if (first === undefined) continue;
-    const logits = await predictor.predict(packRows(members, shapeOf(first).length));
-    for (const [index, view] of splitLogits(members, logits, predictor.logitCount).entries()) {
+    const answer = await predictor.predict(packRows(members, shapeOf(first).length));
+    for (const [index, view] of splitAnswer(members, answer, predictor.logitCount).entries()) {
       const row = members[index];
       if (row !== undefined) answers.set(row, view);
     }
@@ -50,12 +51,12 @@ export async function denoiseRows(
   let running = processes.filter((process) => !process.isFinished);
   for (let round = 0; round < maxRounds && running.length > 0; round += 1) {
     const rowsOfProcess = running.map((process) => process.forwardRows());
-    const logits = await predictRows(rowsOfProcess.flat(), predictor);
+    const answers = await predictRows(rowsOfProcess.flat(), predictor);
     let offset = 0;
     const steps = running.map((process, index) => {
       const start = offset;
       offset += rowsOfProcess[index]?.length ?? 0;
-      return process.commit(logits.slice(start, offset), predictor.logitCount);
+      return process.commit(answers.slice(start, offset), predictor.logitCount);
     });
     onStep(steps);
     running = running.filter((process) => !process.isFinished);

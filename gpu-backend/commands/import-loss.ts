@@ -143,7 +143,7 @@ async function comparePredictions(
   const predictAll = (checkpoint: Checkpoint): Promise<Float32Array[]> =>
     withPredictor(checkpoint, 0, async (predictor) => {
       const all: Float32Array[] = [];
-      for (const { batch } of windows) all.push(await predictor.predict(batch));
+      for (const { batch } of windows) all.push((await predictor.predict(batch)).logits);
       return all;
     });
   const wanted = await predictAll(original);

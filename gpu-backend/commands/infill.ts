@@ -1,4 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
+import { takeLogits } from "../canvas/candidate-choices.ts";
 import { createHoleConstraint } from "../infilling/hole-constraint.ts";
 import { readJsonSchema } from "../infilling/json-schema.ts";
 import { createJsonSkeleton, type JsonSkeleton } from "../infilling/json-skeleton.ts";
@@ -140,7 +141,8 @@ async function runInfill(plan: InfillPlan, predictor: MaskPredictor): Promise<Fi
   const { maskTokenId } = model.specialTokens;
   const choice = new LengthChoice(promptTokenIds, segments, maskTokenId);
   while (!choice.isFinished) {
-    choice.take(await predictRows(choice.forwardRows(), predictor), predictor.logitCount);
+    const answers = await predictRows(choice.forwardRows(), predictor);
+    choice.take(takeLogits(answers), predictor.logitCount);
   }
   const layout = layOutTemplate(promptTokenIds, segments, choice.lengths, maskTokenId);
   const settings = readInfillSettings(request, layout.canvas.generationLength, true, model);

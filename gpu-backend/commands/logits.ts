@@ -28,7 +28,8 @@ export const logitsCommand: Command = {
       intraOpThreads: 0,
     });
     try {
-      return describeLogits(await predictor.predict(batch), predictor.logitCount);
+      const { logits } = await predictor.predict(batch);
+      return describeLogits(logits, predictor.logitCount);
     } finally {
       await predictor.close();
     }

@@ -1,3 +1,4 @@
+import { takeLogits } from "../canvas/candidate-choices.ts";
 import { startLikelihood, startLikelihoodOf } from "../likelihood/estimate-likelihood.ts";
 import type { Likelihood, LikelihoodEstimate } from "../likelihood/likelihood-estimate.ts";
 import { readCheckpoint } from "../model/checkpoint.ts";
@@ -54,7 +55,8 @@ export const scoreCommand: Command = {
 
 async function runEstimate(estimate: LikelihoodEstimate, predictor: MaskPredictor): Promise<void> {
   while (!estimate.isFinished) {
-    estimate.take(await predictRows(estimate.forwardRows(), predictor), predictor.logitCount);
+    const answers = await predictRows(estimate.forwardRows(), predictor);
+    estimate.take(takeLogits(answers), predictor.logitCount);
   }
 }
 

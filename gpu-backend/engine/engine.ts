@@ -6,7 +6,8 @@
  * Walk: step 8.
  */
 import { ApiError } from "#shared/contracts/errors.ts";
-import { packRows, splitLogits } from "../canvas/canvas-batch.ts";
+import type { RowAnswer } from "../canvas/candidate-choices.ts";
+import { packRows, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { Generation } from "./generation.ts";
 import type { Logger } from "./logger.ts";
@@ -134,8 +135,8 @@ export class Engine {
     try {
       const rows = scheduled.map((generation) => generation.forwardRows());
       const batch = packRows(rows.flat(), scheduled[0]?.passShape.length ?? 0);
-      const logits = splitLogits(rows.flat(), await this.#maskPredictor.predict(batch), logitCount);
-      await this.#commitEach(scheduled, logits);
+      const answer = await this.#maskPredictor.predict(batch);
+      await this.#commitEach(scheduled, splitAnswer(rows.flat(), answer, logitCount));
     } catch (thrown) {
       // Only what the whole batch shares ends up here: packing and the network.
       for (const generation of scheduled) this.#fail(generation, thrown);
@@ -144,12 +145,12 @@ export class Engine {
 
   async #commitEach(
     scheduled: readonly Generation[],
-    logits: readonly Float32Array[],
+    answers: readonly RowAnswer[],
   ): Promise<void> {
     let row = 0;
     let heardAt = this.#now();
     for (const generation of scheduled) {
-      const own = logits.slice(row, row + generation.rowCount);
+      const own = answers.slice(row, row + generation.rowCount);
       row += generation.rowCount;
       this.#commit(generation, own);
       if (this.#now() - heardAt < MAX_BUSY_MS) continue;
@@ -158,9 +159,9 @@ export class Engine {
     }
   }
 
-  #commit(generation: Generation, logits: readonly Float32Array[]): void {
+  #commit(generation: Generation, answers: readonly RowAnswer[]): void {
     try {
-      generation.commit(logits, this.#maskPredictor.logitCount);
+      generation.commit(answers, this.#maskPredictor.logitCount);
       if (generation.isFinished) this.#forget(generation);
     } catch (thrown) {
       this.#fail(generation, thrown);

@@ -6,6 +6,7 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
+import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
@@ -128,13 +129,13 @@ export class Generation implements Schedulable {
   }
 
   /**
-   * Takes the logits of its rows and publishes the step; after the last one, `finished`.
+   * Takes the answers for its rows and publishes the step; after the last one, `finished`.
    *
-   * @param logits One `[candidates, logitCount]` float32 per row of {@link forwardRows}; overwritten.
+   * @param answers One per row of {@link forwardRows}, of the kind that it asks for; overwritten.
    * @throws {ApiError} `session_failed` if the network is broken; nothing is published then.
    */
-  commit(logits: readonly Float32Array[], logitCount: number): void {
-    const step = this.#process.commit(logits, logitCount);
+  commit(answers: readonly RowAnswer[], logitCount: number): void {
+    const step = this.#process.commit(answers, logitCount);
     const frame = toFrame(step);
     this.#listener({
       type: "step",

@@ -1,5 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { BatchChoices, BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 
 /** What a network can take. */
 export interface BatchLimits {
@@ -42,7 +42,24 @@ export function checkBatch(batch: CanvasBatch, limits: BatchLimits): void {
     "contextRows",
     "holds an index outside the batch",
   );
+  if (batch.choices !== undefined) checkChoices(batch, batch.choices, limits);
   if (batch.context !== undefined) checkContext(batch, batch.context, limits);
+}
+
+function checkChoices(batch: CanvasBatch, choices: BatchChoices, limits: BatchLimits): void {
+  const { candidateRows, namedTokenIds } = choices;
+  const count = batch.candidateIndexes.length;
+  demand(
+    candidateRows.every((row, i) => row > (candidateRows[i - 1] ?? -1) && row < count),
+    "choices.candidateRows",
+    "must rise and lie among the candidates",
+  );
+  demand(namedTokenIds.length > 0, "choices.namedTokenIds", "is empty");
+  demand(
+    namedTokenIds.every((id) => id >= 0 && id < limits.tokenIdCount),
+    "choices.namedTokenIds",
+    `holds an id outside [0, ${limits.tokenIdCount})`,
+  );
 }
 
 function checkContext(batch: CanvasBatch, context: BatchContext, limits: BatchLimits): void {

@@ -3,6 +3,7 @@
  * hand-made predictor, everything below it knows tensors.
  */
 
+import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 
 /** LLaDA's mask predictor: all masked positions at once, no causal mask, no time input. */
@@ -17,12 +18,11 @@ export interface MaskPredictor {
    * Keys and values of a batch's `contextRows` are kept for spans to come, as long as there is room; of
    * a context that is not kept they are computed again. Only the time tells the difference.
    *
-   * @returns Logits `[candidateIndexes.length, logitCount]`, row-major float32, owned by the caller.
-   *   A row's logits are bit-identical whatever other rows are in the batch, and whether its context
-   *   was kept or not.
+   * @returns Logits or choices of the candidates, in their order, owned by the caller. A row's answer is
+   *   bit-identical whatever other rows are in the batch, and whether its context was kept or not.
    * @throws {ApiError} `session_failed` if the runtime fails; the predictor stays usable.
    */
-  predict(batch: CanvasBatch): Promise<Float32Array>;
+  predict(batch: CanvasBatch): Promise<BatchAnswer>;
   /** Frees the session; pending predictions reject with `session_failed`. */
   close(): Promise<void>;
 }

@@ -1,12 +1,14 @@
 /**
- * The network in its session: batches in, logits out.
+ * The network in its session: batches in, answers out.
  *
- * Owns: the tensors that each kind of pass feeds, and the keys and values that stand for a context.
+ * Owns: the tensors that each kind of pass feeds and reads, and the keys and values that stand for a context.
  * Does not own: the runtime (onnx-session.ts), the graph (model/graph.ts), the thread that a pass
  * blocks (session-worker.ts).
  */
 
+import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
+import { CHOICE_NAMES } from "../model/choice-outputs.ts";
 import { GRAPH_NAMES, type KeyValueNames, keptNames, ownNames } from "../model/graph.ts";
 import { ContextStore, contextKey, type KeyValues } from "./context-store.ts";
 import type { InputTensor, OnnxSession, OutputTensors } from "./onnx-session.ts";
@@ -45,15 +47,14 @@ export class Network {
   /**
    * One forward pass; a second one before it where a context of the batch is not kept.
    *
-   * @returns Logits of the candidates, `[candidates, embeddingSize]` row-major float32.
    * @throws {ApiError} `session_failed`; the network stays usable.
    */
-  async predict(batch: CanvasBatch): Promise<Float32Array> {
+  async predict(batch: CanvasBatch): Promise<BatchAnswer> {
     const outputs =
       batch.context === undefined
         ? await this.#feedWhole(batch, batch.contextRows ?? new Int32Array(0))
         : await this.#feedSpans(batch, batch.context);
-    return readOutput(outputs, GRAPH_NAMES.logits);
+    return readAnswer(outputs, batch);
   }
 
   async #feedWhole(batch: CanvasBatch, contextRows: Int32Array): Promise<OutputTensors> {
@@ -63,7 +64,7 @@ export class Network {
     };
     const ownNeeded = contextRows.length > 0 ? this.#own : [];
     const outputs = await this.#session.run(inputs, [
-      GRAPH_NAMES.logits,
+      ...answerNames(batch),
       ...ownNeeded.flatMap(({ keys, values }) => [keys, values]),
     ]);
     for (const row of contextRows) {
@@ -81,7 +82,7 @@ export class Network {
       ),
       ...toInputs(batch, context.firstColumns, attendedColumns(batch, context)),
     };
-    return await this.#session.run(inputs, [GRAPH_NAMES.logits]);
+    return await this.#session.run(inputs, answerNames(batch));
   }
 
   /** Keys and values of every row, computed where they are not kept. */
@@ -167,19 +168,67 @@ function toInputs(
   firstColumns: Int32Array,
   attended: Uint8Array,
 ): Record<string, InputTensor> {
-  const { rowCount, length, tokenIds, candidateIndexes } = batch;
+  const { rowCount, length, tokenIds, candidateIndexes, choices } = batch;
+  const list = (data: Int32Array): InputTensor => ({ type: "int32", shape: [data.length], data });
   return {
     [GRAPH_NAMES.tokenIds]: { type: "int32", shape: [rowCount, length], data: tokenIds },
-    [GRAPH_NAMES.firstColumns]: { type: "int32", shape: [rowCount], data: firstColumns },
+    [GRAPH_NAMES.firstColumns]: list(firstColumns),
     [GRAPH_NAMES.attended]: {
       type: "bool",
       shape: [rowCount, attended.length / rowCount],
       data: attended,
     },
-    [GRAPH_NAMES.candidateIndexes]: {
-      type: "int32",
-      shape: [candidateIndexes.length],
-      data: candidateIndexes,
+    [GRAPH_NAMES.candidateIndexes]: list(candidateIndexes),
+    [GRAPH_NAMES.logitRows]: list(atLeastOne(logitRows(batch))),
+    [CHOICE_NAMES.choiceRows]: list(atLeastOne(choices?.candidateRows)),
+    [CHOICE_NAMES.namedTokenIds]: list(atLeastOne(choices?.namedTokenIds)),
+  };
+}
+
+/** The runtime ends the process, by a division by zero, where an operator gets no rows. */
+function atLeastOne(indexes: Int32Array = new Int32Array(0)): Int32Array {
+  return indexes.length > 0 ? indexes : Int32Array.of(0);
+}
+
+/** Candidates whose logits are wanted: all that are not answered with choices. */
+function logitRows({ candidateIndexes, choices }: CanvasBatch): Int32Array {
+  const all = Int32Array.from(candidateIndexes.keys());
+  if (choices === undefined) return all;
+  const chosen = new Set(choices.candidateRows);
+  return all.filter((row) => !chosen.has(row));
+}
+
+/** Only the outputs that the batch asks for leave the runtime. */
+function answerNames({ choices, candidateIndexes }: CanvasBatch): string[] {
+  const { rankedIds, rankedLogits, namedLogits, restLargest, restShare } = CHOICE_NAMES;
+  const ofChoices = [rankedIds, rankedLogits, namedLogits, restLargest, restShare];
+  const choiceCount = choices?.candidateRows.length ?? 0;
+  return [
+    ...(choiceCount < candidateIndexes.length ? [GRAPH_NAMES.logits] : []),
+    ...(choiceCount > 0 ? ofChoices : []),
+  ];
+}
+
+function readAnswer(outputs: OutputTensors, { choices }: CanvasBatch): BatchAnswer {
+  const logits = readOutput(outputs, GRAPH_NAMES.logits);
+  if (choices === undefined) return { logits, choices: null };
+  const rankedLogits = readOutput(outputs, CHOICE_NAMES.rankedLogits);
+  const restLargest = readOutput(outputs, CHOICE_NAMES.restLargest);
+  const restShares = readOutput(outputs, CHOICE_NAMES.restShare);
+  const count = choices.candidateRows.length;
+  return {
+    logits,
+    choices: {
+      rankedIds: Int32Array.from(readOutput(outputs, CHOICE_NAMES.rankedIds)),
+      rankedLogits,
+      rankedCount: count === 0 ? 0 : rankedLogits.length / count,
+      namedLogits: readOutput(outputs, CHOICE_NAMES.namedLogits),
+      namedCount: choices.namedTokenIds.length,
+      // The largest logit's share is e^largest over the sum.
+      restLogSums: Float64Array.from(
+        restLargest,
+        (largest, i) => largest - Math.log(restShares[i] ?? Number.NaN),
+      ),
     },
   };
 }

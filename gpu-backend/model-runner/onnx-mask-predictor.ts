@@ -8,15 +8,17 @@
 
 import type { Worker } from "node:worker_threads";
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { BatchAnswer } from "../canvas/candidate-choices.ts";
+import type { BatchChoices, BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 import { type BatchLimits, checkBatch } from "./check-batch.ts";
+import { listBuffers } from "./list-buffers.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import type { SessionReply, SessionRequest } from "./session-messages.ts";
 
 interface Call {
   readonly id: number;
   readonly batch: CanvasBatch;
-  resolve(logits: Float32Array): void;
+  resolve(answer: BatchAnswer): void;
   reject(error: ApiError): void;
 }
 
@@ -60,15 +62,15 @@ export class OnnxMaskPredictor implements MaskPredictor {
     return this.#ready.promise;
   }
 
-  async predict(batch: CanvasBatch): Promise<Float32Array> {
+  async predict(batch: CanvasBatch): Promise<BatchAnswer> {
     checkBatch(batch, this.#limits);
     if (this.#failure !== null) {
       throw this.#failure;
     }
     if (batch.candidateIndexes.length === 0) {
-      return new Float32Array(0);
+      return { logits: new Float32Array(0), choices: null };
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
+    const { promise, resolve, reject } = Promise.withResolvers<BatchAnswer>();
     this.#calls.push({ id: this.#nextId, batch: copyBatch(batch), resolve, reject });
     this.#nextId += 1;
     if (this.#calls.length === 1) {
@@ -87,7 +89,7 @@ export class OnnxMaskPredictor implements MaskPredictor {
     const call = this.#calls[0];
     if (call !== undefined) {
       const request = { kind: "predict", id: call.id, batch: call.batch } as const;
-      this.#post(request, listBuffers(call.batch));
+      this.#post(request, listBuffers(call.batch, call.batch.context, call.batch.choices));
     }
   }
 
@@ -103,8 +105,8 @@ export class OnnxMaskPredictor implements MaskPredictor {
       case "load-failed":
         this.#fail(reply.message, reply.cause);
         break;
-      case "logits":
-        this.#finish(reply.id)?.resolve(reply.logits);
+      case "answer":
+        this.#finish(reply.id)?.resolve(reply.answer);
         break;
       case "predict-failed":
         this.#finish(reply.id)?.reject(new ApiError("session_failed", reply.message));
@@ -133,16 +135,21 @@ export class OnnxMaskPredictor implements MaskPredictor {
 
 /** The caller keeps its arrays; the copies, a few kilobytes, are transferred. */
 function copyBatch(batch: CanvasBatch): CanvasBatch {
-  const { contextRows, context } = batch;
+  const { contextRows, context, choices } = batch;
   return {
     rowCount: batch.rowCount,
     length: batch.length,
     tokenIds: batch.tokenIds.slice(),
     attended: batch.attended.slice(),
     candidateIndexes: batch.candidateIndexes.slice(),
+    ...(choices === undefined ? {} : { choices: copyChoices(choices) }),
     ...(contextRows === undefined ? {} : { contextRows: contextRows.slice() }),
     ...(context === undefined ? {} : { context: copyContext(context) }),
   };
+}
+
+function copyChoices({ candidateRows, namedTokenIds }: BatchChoices): BatchChoices {
+  return { candidateRows: candidateRows.slice(), namedTokenIds: namedTokenIds.slice() };
 }
 
 function copyContext(context: BatchContext): BatchContext {
@@ -152,9 +159,4 @@ function copyContext(context: BatchContext): BatchContext {
     attended: context.attended.slice(),
     firstColumns: context.firstColumns.slice(),
   };
-}
-
-function listBuffers(batch: CanvasBatch): ArrayBuffer[] {
-  const arrays = [...Object.values(batch), ...Object.values(batch.context ?? {})];
-  return arrays.filter(ArrayBuffer.isView).map(({ buffer }) => buffer as ArrayBuffer);
 }

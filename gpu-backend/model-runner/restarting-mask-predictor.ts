@@ -5,6 +5,7 @@
  * Does not own: the thread (onnx-mask-predictor.ts), what a node does without one (main.ts).
  */
 
+import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 
@@ -47,13 +48,13 @@ export class RestartingMaskPredictor implements MaskPredictor {
     this.#onGivenUp = onGivenUp;
   }
 
-  async predict(batch: CanvasBatch): Promise<Float32Array> {
+  async predict(batch: CanvasBatch): Promise<BatchAnswer> {
     for (let attempt = 1; ; attempt += 1) {
       const thread = await this.#livingThread();
       try {
-        const logits = await thread.predict(batch);
+        const answer = await thread.predict(batch);
         this.#deathCount = 0;
-        return logits;
+        return answer;
       } catch (error) {
         if (thread.failure === null || this.#isClosed || attempt === MAX_ATTEMPTS) throw error;
       }

@@ -1,3 +1,4 @@
+import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 import type { NetworkShape } from "./network.ts";
 import type { SessionOptions } from "./onnx-session.ts";
@@ -27,5 +28,5 @@ export type SessionRequest =
 export type SessionReply =
   | { readonly kind: "ready" }
   | { readonly kind: "load-failed"; readonly message: string; readonly cause: string }
-  | { readonly kind: "logits"; readonly id: number; readonly logits: Float32Array }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: BatchAnswer }
   | { readonly kind: "predict-failed"; readonly id: number; readonly message: string };

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
+import { listBuffers } from "./list-buffers.ts";
 import { Network } from "./network.ts";
 import { createOnnxSession, type OnnxSession } from "./onnx-session.ts";
 import type { SessionReply, SessionRequest, SessionWorkerData } from "./session-messages.ts";
@@ -12,8 +13,8 @@ function reply(message: SessionReply, transfer: ArrayBuffer[] = []): void {
 
 async function answer(network: Network, id: number, batch: CanvasBatch): Promise<void> {
   try {
-    const logits = await network.predict(batch);
-    reply({ kind: "logits", id, logits }, [logits.buffer as ArrayBuffer]);
+    const prediction = await network.predict(batch);
+    reply({ kind: "answer", id, answer: prediction }, listBuffers(prediction, prediction.choices));
   } catch (error) {
     reply({ kind: "predict-failed", id, message: messageOf(error) });
   }

@@ -87,6 +87,18 @@ export class GraphBuilder {
     return name;
   }
 
+  /** Adds an operator with two outputs. */
+  pair(
+    opType: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): readonly [Value, Value] {
+    const first = this.node(opType, inputs, attributes);
+    const second = `${first}_second`;
+    this.#nodes.at(-1)?.output?.push(second);
+    return [first, second];
+  }
+
   /** Adds a float32 constant, row-major. */
   floats(name: string, shape: readonly number[], data: Float32Array): Value {
     const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -128,6 +140,11 @@ export class GraphBuilder {
   /** Widens a value to float32; the runtime folds this where the value is constant. */
   toFloat32(value: Value, type: TensorType): Value {
     return type === "F32" ? value : this.node("Cast", [value], { to: DataType.FLOAT });
+  }
+
+  /** Converts a value of any type to float32. */
+  asFloat32(value: Value): Value {
+    return this.node("Cast", [value], { to: DataType.FLOAT });
   }
 
   /** Converts integers to int64, as positions and axes are. */

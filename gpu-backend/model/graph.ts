@@ -9,6 +9,7 @@
  */
 
 import type { Checkpoint } from "./checkpoint.ts";
+import { addChoiceOutputs } from "./choice-outputs.ts";
 import { GraphBuilder, type Value } from "./graph-builder.ts";
 import { EMBEDDING_TENSOR, FINAL_NORM_TENSOR, findTensor, HEAD_TENSOR } from "./network-tensors.ts";
 import { createRotaryTable } from "./rotary-table.ts";
@@ -35,7 +36,9 @@ export const GRAPH_NAMES = {
   attended: "attended",
   /** int32 `[candidates]`: flat indexes into `[batch, length]`. */
   candidateIndexes: "candidate_indexes",
-  /** float32 `[candidates, embeddingSize]`. */
+  /** int32 `[logit rows]`: which candidates are answered with their logits; the others see choice-outputs.ts. */
+  logitRows: "logit_rows",
+  /** float32 `[logit rows, embeddingSize]`. */
   logits: "logits",
 } as const;
 
@@ -72,7 +75,11 @@ export function buildGraph(checkpoint: Checkpoint): Uint8Array {
   const attended = builder.input(GRAPH_NAMES.attended, "bool", ["batch", "keys"]);
   const candidates = builder.input(GRAPH_NAMES.candidateIndexes, "int32", ["candidates"]);
   const context = createContext(builder, checkpoint, tokenIds, firstColumns);
-  const mask = buildMask(builder, attended, tokenIds);
+  const scores = {
+    included: builder.floats("included_score", [], new Float32Array([0])),
+    excluded: builder.floats("excluded_score", [], new Float32Array([EXCLUDED_SCORE])),
+  };
+  const mask = buildMask(builder, attended, tokenIds, scores);
 
   let hidden = embed(context, tokenIds);
   for (let layerIndex = 0; layerIndex < config.layerCount; layerIndex += 1) {
@@ -85,7 +92,10 @@ export function buildGraph(checkpoint: Checkpoint): Uint8Array {
     hidden = finishLayer(context, layerIndex, hidden, mixed);
   }
   const logits = predictLogits(context, hidden);
-  builder.output(GRAPH_NAMES.logits, logits, "float32", ["candidates", config.embeddingSize]);
+  const logitRows = builder.input(GRAPH_NAMES.logitRows, "int32", ["logit_rows"]);
+  const wanted = builder.node("Gather", [logits, logitRows], { axis: 0 });
+  builder.output(GRAPH_NAMES.logits, wanted, "float32", ["logit_rows", config.embeddingSize]);
+  addChoiceOutputs(builder, logits, config.embeddingSize, scores);
   return builder.encode("mask_predictor");
 }
 
@@ -133,11 +143,14 @@ function buildPositions(builder: GraphBuilder, tokenIds: Value, firstColumns: Va
 }
 
 /** Turns `[batch, keys]` into scores to add, `[batch, 1, length, keys]`. */
-function buildMask(builder: GraphBuilder, attended: Value, tokenIds: Value): Value {
-  const included = builder.floats("included_score", [], new Float32Array([0]));
-  const excluded = builder.floats("excluded_score", [], new Float32Array([EXCLUDED_SCORE]));
-  const scores = builder.node("Where", [attended, included, excluded]);
-  const perKey = builder.node("Unsqueeze", [scores, builder.integers("mask_axes", [1, 2])]);
+function buildMask(
+  builder: GraphBuilder,
+  attended: Value,
+  tokenIds: Value,
+  { included, excluded }: { readonly included: Value; readonly excluded: Value },
+): Value {
+  const ofKeys = builder.node("Where", [attended, included, excluded]);
+  const perKey = builder.node("Unsqueeze", [ofKeys, builder.integers("mask_axes", [1, 2])]);
   // The operator does not broadcast over queries by itself.
   const length = builder.node("Shape", [tokenIds], { start: 1, end: 2 });
   const ones = builder.integers("ones", [1]);

@@ -25,10 +25,20 @@ export interface CandidateSet {
   readonly entropies: Float64Array;
 }
 
-/** Scans the columns of one step; the logits are its own until the step is over. */
-export class CandidateScan {
+/** The candidates of one step, of which some may have to be chosen again. */
+export interface StepScan {
   readonly candidates: CandidateSet;
   /** What the step writes under a constraint; null without one. */
+  readonly draft: ConstraintDraft | null;
+  /** Scans one candidate again as if the mask id could not be predicted. */
+  replaceMask(index: number): void;
+  /** Scans one candidate again among the ids that the draft allows by now. */
+  rescan(index: number): void;
+}
+
+/** Scans the columns of one step; the logits are its own until the step is over. */
+export class CandidateScan implements StepScan {
+  readonly candidates: CandidateSet;
   readonly draft: ConstraintDraft | null;
   readonly #logits: Float32Array;
   readonly #logitCount: number;
@@ -72,13 +82,11 @@ export class CandidateScan {
     for (let index = 0; index < columns.length; index += 1) this.#scan(index);
   }
 
-  /** Scans one candidate again as if the mask id could not be predicted. */
   replaceMask(index: number): void {
     this.#logits[index * this.#logitCount + this.#settings.maskTokenId] = Number.NEGATIVE_INFINITY;
     this.#scan(index);
   }
 
-  /** Scans one candidate again among the ids that the draft allows by now. */
   rescan(index: number): void {
     this.#scan(index);
   }
@@ -133,6 +141,7 @@ export class CandidateScan {
   }
 }
 
-function brokenNetwork(): ApiError {
+/** The refusal of what a sound network does not answer. */
+export function brokenNetwork(): ApiError {
   return new ApiError("session_failed", "The network answered no finite logit.");
 }

@@ -6,7 +6,7 @@
  * Walk: step 10.
  */
 
-import type { CandidateScan, CandidateSet } from "./candidate-scan.ts";
+import type { CandidateSet, StepScan } from "./candidate-scan.ts";
 import { admitCandidates } from "./constraint.ts";
 import type { SamplingSettings } from "./sampling-settings.ts";
 import { selectCandidates } from "./selection.ts";
@@ -29,7 +29,7 @@ export interface StepDuty {
  * @returns The candidates as they will be written, and the chosen columns in `selected`, ascending.
  */
 export function denoiseStep(
-  scan: CandidateScan,
+  scan: StepScan,
   settings: SamplingSettings,
   duty: StepDuty,
 ): CandidateSet & { readonly selected: Int32Array } {
@@ -58,7 +58,7 @@ function withoutMasks(candidates: CandidateSet, isMask: (index: number) => boole
 
 /** The chosen candidates and all from column `start` on, each of these with a token. */
 function fill(
-  scan: CandidateScan,
+  scan: StepScan,
   chosen: readonly number[],
   start: number,
   isMask: (index: number) => boolean,

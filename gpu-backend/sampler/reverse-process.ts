@@ -6,24 +6,25 @@
  * (denoise-step.ts), the order of the blocks (block-walk.ts).
  */
 
+import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import type { Canvas } from "../canvas/canvas.ts";
 import type { PredictorRow } from "../canvas/canvas-batch.ts";
 import { insertColumns } from "../canvas/insert-columns.ts";
-import { endOfTextConfidence } from "./adaptive-length.ts";
 import { BlockCache, type FedSpan } from "./block-cache.ts";
 import { BlockWalk } from "./block-walk.ts";
-import { CandidateScan, type CandidateSet } from "./candidate-scan.ts";
+import type { CandidateSet } from "./candidate-scan.ts";
 import { checkFixedLength, planExpansion, planLength, planTrim } from "./canvas-length.ts";
+import { askForChoices } from "./choice-scan.ts";
 import { type CandidateConstraint, ConstraintDraft } from "./constraint.ts";
 import { denoiseStep } from "./denoise-step.ts";
 import type { CanvasResize, DenoisingStep } from "./denoising-step.ts";
 import { findTextEnd } from "./end-of-text.ts";
-import { guideLogits, unconditionalTokenIds } from "./guidance.ts";
-import { takeRows } from "./logit-rows.ts";
+import { unconditionalTokenIds } from "./guidance.ts";
 import type { ProcessProgress, RunPhase } from "./process-progress.ts";
 import type { RandomSource } from "./random-source.ts";
 import { Revision } from "./revision.ts";
 import { longestRun, type SamplingSettings } from "./sampling-settings.ts";
+import { scanAnswers } from "./scan-answers.ts";
 
 /** What a step does to the canvas beside its commits. */
 type Change = Pick<DenoisingStep, "remasked" | "resize">;
@@ -49,6 +50,8 @@ export class ReverseProcess {
   #phase: RunPhase;
   #step: number;
   #positionsComputed: number;
+  /** How rows ask for choices; empty where they ask for logits. */
+  readonly #asked: Pick<PredictorRow, "namedTokenIds">;
 
   /**
    * @param canvas Owned by this process until it is finished.
@@ -76,6 +79,7 @@ export class ReverseProcess {
     this.#phase = progress?.phase ?? (settings.adaptiveLength === null ? "blocks" : "length");
     this.#step = progress?.step ?? 0;
     this.#passesByLength = new Map(progress?.passesByLength);
+    this.#asked = constraint === null ? askForChoices(settings) : {};
     this.#positionsComputed = progress?.positionsComputed ?? 0;
     this.#cache = new BlockCache(settings.cache, progress?.contextTokenIds ?? null);
     this.#walk = new BlockWalk(canvas, settings, constraint !== null, progress?.position ?? null);
@@ -173,7 +177,7 @@ export class ReverseProcess {
       unconditionalTokenIds(ids, this.#isGiven, this.settings.maskTokenId);
     const views = [(ids: Int32Array) => ids, hidePrompt].slice(0, this.rowCount);
     return views.map((view) => {
-      const row = { tokenIds: view(tokenIds), attended, candidateColumns };
+      const row = { tokenIds: view(tokenIds), attended, candidateColumns, ...this.#asked };
       return this.#cache.feed(row, span, view);
     });
   }
@@ -181,25 +185,29 @@ export class ReverseProcess {
   /**
    * Takes the network's answer and writes this step's tokens.
    *
-   * @param logits One `[candidates, logitCount]` row-major float32 per forward row, in their order;
-   *   overwritten.
-   * @throws {ApiError} `session_failed` if the logits have another shape or a candidate has no
-   *   finite one (a broken model); the canvas is then unchanged.
+   * @param answers One per forward row, in their order: choices where the row asks for them, else
+   *   `[candidates, logitCount]` row-major float32; logits will do for either. Overwritten.
+   * @throws {ApiError} `session_failed` if an answer has another shape or a candidate has no
+   *   finite logit (a broken model); the canvas is then unchanged.
    *
-   * Deterministic for equal canvas, settings, random source and logits. Equal confidences: lowest
+   * Deterministic for equal canvas, settings, random source and answers. Equal confidences: lowest
    * column first. O(candidates × logitCount).
    */
-  commit(logits: readonly Float32Array[], logitCount: number): DenoisingStep {
+  commit(answers: readonly RowAnswer[], logitCount: number): DenoisingStep {
     const { settings, canvas } = this;
-    const columnsFed = this.#fedColumns();
-    const scale = this.rowCount > 1 ? settings.guidanceScale : 0;
-    const guided = guideLogits(logits, columnsFed.length * logitCount, scale);
-    const endConfidence = this.#endConfidence(guided, logitCount);
     const columns = this.#candidateColumns();
-    const wanted = takeRows(guided, logitCount, columnsFed, columns);
-    const draft = this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds);
     const step = this.#step;
-    const scan = new CandidateScan(wanted, logitCount, columns, settings, this.random, step, draft);
+    const { scan, endConfidence } = scanAnswers(answers, {
+      settings,
+      logitCount,
+      columns,
+      columnsFed: this.#fedColumns(),
+      measuredColumns: this.#phase === "revision" ? null : canvas.generationLength,
+      guidanceScale: this.rowCount > 1 ? settings.guidanceScale : 0,
+      random: this.random,
+      step,
+      draft: this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds),
+    });
     const duty = this.#fillsAll()
       ? { quota: columns.length, mustProgress: true, fillsFrom: 0 }
       : this.#walk.duty(columns.length);
@@ -208,10 +216,10 @@ export class ReverseProcess {
     const fedColumns = end - start;
     const place = { block: this.block, blockStep: this.#walk.blockStep, step, quota: duty.quota };
     if (isContext) this.#cache.begin(canvas.tokenIds);
-    this.#positionsComputed += fedColumns * logits.length;
+    this.#positionsComputed += fedColumns * answers.length;
     const committed = this.#write(result.selected, result);
     const passes = this.#passesByLength.get(canvas.length) ?? 0;
-    this.#passesByLength.set(canvas.length, passes + logits.length);
+    this.#passesByLength.set(canvas.length, passes + answers.length);
     const change = this.#advance(result, endConfidence);
     const maskedCount = canvas.countMasked(settings.maskTokenId);
     const { forwardPasses } = this;
@@ -257,14 +265,6 @@ export class ReverseProcess {
     if (this.#isMeasuring()) return NO_COLUMNS;
     const end = this.#fillsAll() ? this.canvas.length : this.#walk.end;
     return this.canvas.maskedColumns(this.settings.maskTokenId, this.fedSpan.start, end);
-  }
-
-  #endConfidence(logits: Float32Array, logitCount: number): number {
-    const { adaptiveLength, endOfTextTokenId } = this.settings;
-    if (adaptiveLength === null || this.#phase === "revision") return 1;
-    const generated = logits.subarray(logits.length - this.canvas.generationLength * logitCount);
-    const { endWindow } = adaptiveLength;
-    return endOfTextConfidence(generated, logitCount, endOfTextTokenId, endWindow);
   }
 
   #write(selected: Int32Array, candidates: CandidateSet): Int32Array {

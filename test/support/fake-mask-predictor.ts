@@ -5,8 +5,12 @@
  * them, never of padding, of the batch's length or of other rows, as the real network's are. Of a span
  * they are a function of its context's tokens, too.
  */
+import type { BatchAnswer, CandidateChoices } from "../../gpu-backend/canvas/candidate-choices.ts";
 import type { CanvasBatch } from "../../gpu-backend/canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../../gpu-backend/model-runner/mask-predictor.ts";
+
+/** Ids that choices rank, as the real network does. */
+const RANKED_COUNT = 3;
 
 /** The logits of one column: `[logitCount]`. */
 export type FakeLogits = (
@@ -72,7 +76,47 @@ export function createFakeMaskPredictor(options: FakeMaskPredictorOptions = {}):
   };
 }
 
-function predictBatch(batch: CanvasBatch, logitCount: number, logits: FakeLogits): Float32Array {
+function predictBatch(batch: CanvasBatch, logitCount: number, logits: FakeLogits): BatchAnswer {
+  const all = predictLogits(batch, logitCount, logits);
+  const rowOf = (index: number) => all.subarray(index * logitCount, (index + 1) * logitCount);
+  const { choices } = batch;
+  if (choices === undefined) return { logits: all, choices: null };
+  const chosen = new Set(choices.candidateRows);
+  const indexes = [...batch.candidateIndexes.keys()];
+  const wanted = indexes
+    .filter((index) => !chosen.has(index))
+    .flatMap((index) => [...rowOf(index)]);
+  return {
+    logits: Float32Array.from(wanted),
+    choices: chooseFrom([...chosen].map(rowOf), choices.namedTokenIds),
+  };
+}
+
+/** The choices that logits hold, one vector a candidate. */
+export function chooseFrom(
+  rows: readonly Float32Array[],
+  namedTokenIds: Int32Array,
+): CandidateChoices {
+  const named = new Set(namedTokenIds);
+  const ranked = rows.map((logits) =>
+    [...logits.keys()]
+      .sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
+      .slice(0, RANKED_COUNT),
+  );
+  const read = (ids: readonly number[], row: number) => ids.map((id) => rows[row]?.[id] ?? 0);
+  return {
+    rankedIds: Int32Array.from(ranked.flat()),
+    rankedLogits: Float32Array.from(ranked.flatMap(read)),
+    rankedCount: RANKED_COUNT,
+    namedLogits: Float32Array.from(rows.flatMap((_, row) => read([...named], row))),
+    namedCount: named.size,
+    restLogSums: Float64Array.from(rows, (logits) =>
+      Math.log(logits.reduce((sum, logit, id) => sum + (named.has(id) ? 0 : Math.exp(logit)), 0)),
+    ),
+  };
+}
+
+function predictLogits(batch: CanvasBatch, logitCount: number, logits: FakeLogits): Float32Array {
   const result = new Float32Array(batch.candidateIndexes.length * logitCount);
   for (const [index, flat] of batch.candidateIndexes.entries()) {
     const row = Math.floor(flat / batch.length);

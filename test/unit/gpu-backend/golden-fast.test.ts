@@ -3,9 +3,10 @@ import { afterAll, describe, it } from "vitest";
 import { Canvas } from "../../../gpu-backend/canvas/canvas.ts";
 import { denoiseRows } from "../../../gpu-backend/commands/denoise-rows.ts";
 import { createCounterRandom } from "../../../gpu-backend/sampler/counter-random.ts";
-import { ReverseProcess } from "../../../gpu-backend/sampler/reverse-process.ts";
+import type { ReverseProcess } from "../../../gpu-backend/sampler/reverse-process.ts";
 import { resolveSamplingSettings } from "../../../gpu-backend/sampler/sampling-settings.ts";
 import { GoldenPredictors, readGolden } from "./golden-predictor.ts";
+import { PROCESSES } from "./logits-process.ts";
 
 interface GoldenCase {
   name: string;
@@ -46,7 +47,10 @@ const CACHES = {
 } as const;
 const { cases } = readGolden<{ cases: GoldenCase[] }>("fast.json");
 
-function start({ algorithm, params, prompt_ids: prompts }: GoldenCase): ReverseProcess {
+function start(
+  { algorithm, params, prompt_ids: prompts }: GoldenCase,
+  Process: typeof ReverseProcess,
+): ReverseProcess {
   const canvas = Canvas.start({
     promptTokenIds: prompts[0] ?? [],
     generationLength: params.gen_length,
@@ -67,16 +71,16 @@ function start({ algorithm, params, prompt_ids: prompts }: GoldenCase): ReverseP
     },
     { maskTokenId: params.mask_id, endOfTextTokenId: 0, endOfTurnTokenId: null },
   );
-  return new ReverseProcess(canvas, settings, createCounterRandom(0, 0));
+  return new Process(canvas, settings, createCounterRandom(0, 0));
 }
 
-describe("Fast-dLLM's samplers", () => {
+describe.for(Object.entries(PROCESSES))("Fast-dLLM's samplers, %s", ([, Process]) => {
   const predictors = new GoldenPredictors();
   afterAll(() => predictors.closeAll());
 
   for (const golden of cases) {
     it(`give the published ids, canvas for canvas: ${golden.name}`, async ({ expect }) => {
-      const process = start(golden);
+      const process = start(golden, Process);
       let round = 0;
       await denoiseRows([process], await predictors.get(golden.model), ([step]) => {
         const wanted = golden.steps[round];

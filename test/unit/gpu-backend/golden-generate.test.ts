@@ -3,10 +3,11 @@ import { afterAll, describe, it } from "vitest";
 import { Canvas } from "../../../gpu-backend/canvas/canvas.ts";
 import { denoiseRows } from "../../../gpu-backend/commands/denoise-rows.ts";
 import type { DenoisingStep } from "../../../gpu-backend/sampler/denoising-step.ts";
-import { ReverseProcess } from "../../../gpu-backend/sampler/reverse-process.ts";
+import type { ReverseProcess } from "../../../gpu-backend/sampler/reverse-process.ts";
 import { resolveSamplingSettings } from "../../../gpu-backend/sampler/sampling-settings.ts";
 import { createTableRandom, type NoiseStep } from "../../../gpu-backend/sampler/table-random.ts";
 import { GoldenPredictors, readGolden } from "./golden-predictor.ts";
+import { PROCESSES } from "./logits-process.ts";
 
 interface GoldenRow {
   k: number;
@@ -47,7 +48,7 @@ const cases = ["generate.json", "sampled.json"].flatMap((file) =>
   readGolden<{ cases: GoldenCase[] }>(file).cases.map((golden) => ({ file, ...golden })),
 );
 
-function startRow(golden: GoldenCase, row: number): ReverseProcess {
+function startRow(golden: GoldenCase, row: number, Process: typeof ReverseProcess): ReverseProcess {
   const { params } = golden;
   const canvas = Canvas.start({
     promptTokenIds: golden.prompt_ids[row] ?? [],
@@ -72,7 +73,7 @@ function startRow(golden: GoldenCase, row: number): ReverseProcess {
       endOfTurnTokenId: params.eot_id,
     },
   );
-  return new ReverseProcess(canvas, settings, createTableRandom(golden.noise ?? [], row));
+  return new Process(canvas, settings, createTableRandom(golden.noise ?? [], row));
 }
 
 function toGoldenRow(step: DenoisingStep): Omit<GoldenRow, "confidence"> {
@@ -84,7 +85,7 @@ function toGoldenRow(step: DenoisingStep): Omit<GoldenRow, "confidence"> {
   };
 }
 
-describe("LLaDA's generate()", () => {
+describe.for(Object.entries(PROCESSES))("LLaDA's generate(), %s", ([, Process]) => {
   const predictors = new GoldenPredictors();
   afterAll(() => predictors.closeAll());
 
@@ -93,7 +94,7 @@ describe("LLaDA's generate()", () => {
       expect,
     }) => {
       const predictor = await predictors.get(golden.model);
-      const processes = golden.prompt_ids.map((_, row) => startRow(golden, row));
+      const processes = golden.prompt_ids.map((_, row) => startRow(golden, row, Process));
       let round = 0;
       await denoiseRows(processes, predictor, (steps) => {
         const wanted = golden.steps[round];

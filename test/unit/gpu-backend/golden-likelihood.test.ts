@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
+import { takeLogits } from "../../../gpu-backend/canvas/candidate-choices.ts";
 import { predictRows } from "../../../gpu-backend/commands/denoise-rows.ts";
 import { crossEntropy } from "../../../gpu-backend/likelihood/cross-entropy.ts";
 import { startLikelihoodOf } from "../../../gpu-backend/likelihood/estimate-likelihood.ts";
@@ -66,7 +67,7 @@ describe("LLaDA's likelihood", () => {
       const rowsEach = golden.cfg_scale > 0 ? 2 : 1;
       for (const batch of golden.batches) {
         const rows = estimate.forwardRows();
-        const logits = await predictRows(rows, predictor);
+        const logits = takeLogits(await predictRows(rows, predictor));
         const entropies = batch.noisy_ids.flatMap((_, index) => {
           const own = logits.slice(index * rowsEach, (index + 1) * rowsEach);
           const columns = [...(rows[index * rowsEach]?.candidateColumns ?? [])];

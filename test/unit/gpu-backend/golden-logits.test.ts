@@ -60,7 +60,7 @@ describe.each([...new Set(cases.map((golden) => golden.model))])(
     const ours = cases.filter((golden) => golden.model === model);
 
     it.for(ours)("gives the published logits and argmax: $name", async (golden, { expect }) => {
-      const logits = await predictor.predict(toBatch(golden));
+      const { logits } = await predictor.predict(toBatch(golden));
       expect(logits.length).toBe(golden.positions.length * predictor.logitCount);
       for (const [i, wanted] of golden.logits.entries()) {
         const found = logits.subarray(i * predictor.logitCount, (i + 1) * predictor.logitCount);

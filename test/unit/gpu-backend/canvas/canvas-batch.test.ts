@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import { takeLogits } from "../../../../gpu-backend/canvas/candidate-choices.ts";
 import {
+  type CanvasBatch,
   type PredictorRow,
   packRows,
   passShape,
-  splitLogits,
+  splitAnswer,
 } from "../../../../gpu-backend/canvas/canvas-batch.ts";
 
 const rows: fc.Arbitrary<PredictorRow[]> = fc.array(
@@ -24,6 +26,12 @@ const rows: fc.Arbitrary<PredictorRow[]> = fc.array(
     })),
   { minLength: 1, maxLength: 5 },
 );
+
+/** Hands each row the flat indexes of its candidates, as if they were logits. */
+function splitIndexes(given: readonly PredictorRow[], batch: CanvasBatch): Float32Array[] {
+  const logits = Float32Array.from(batch.candidateIndexes);
+  return takeLogits(splitAnswer(given, { logits, choices: null }, 1));
+}
 
 describe("packRows", () => {
   it("ends every row at the last column and attends to nothing before it", ({ expect }) => {
@@ -49,8 +57,7 @@ describe("packRows", () => {
         expect([...batch.candidateIndexes]).toEqual(
           [...batch.candidateIndexes].sort((a, b) => a - b),
         );
-        const logits = Float32Array.from(batch.candidateIndexes).slice();
-        const split = splitLogits(given, logits, 1);
+        const split = splitIndexes(given, batch);
         for (const [index, row] of given.entries()) {
           const start = (index + 1) * 12 - row.tokenIds.length;
           expect([...(split[index] ?? [])].map((flat) => flat - start)).toEqual([
@@ -71,7 +78,7 @@ describe("packRows", () => {
   });
 });
 
-describe("splitLogits", () => {
+describe("splitAnswer", () => {
   it("gives views, not copies", ({ expect }) => {
     const row = (columns: number[]) => ({
       tokenIds: new Int32Array(3),
@@ -79,7 +86,8 @@ describe("splitLogits", () => {
       candidateColumns: Int32Array.from(columns),
     });
     const logits = new Float32Array(6);
-    const views = splitLogits([row([0, 2]), row([]), row([1])], logits, 2);
+    const rowsOfAll = [row([0, 2]), row([]), row([1])];
+    const views = takeLogits(splitAnswer(rowsOfAll, { logits, choices: null }, 2));
     expect(views.map((view) => view.length)).toEqual([4, 0, 2]);
     expect(views.every((view) => view.buffer === logits.buffer)).toBe(true);
   });
@@ -121,7 +129,7 @@ describe("packRows with spans", () => {
     fc.assert(
       fc.property(spans, (given) => {
         const batch = packRows(given, 12);
-        const split = splitLogits(given, Float32Array.from(batch.candidateIndexes), 1);
+        const split = splitIndexes(given, batch);
         for (const [index, row] of given.entries()) {
           const columns = [...(split[index] ?? [])].map((flat) => flat - index * 3 + 2);
           expect(columns).toEqual([...row.candidateColumns]);
@@ -139,6 +147,45 @@ describe("packRows with spans", () => {
     for (const given of [[whole, span], [span, whole], [span, wider], [outside]]) {
       expect(() => packRows(given, 4)).toThrow(RangeError);
     }
+  });
+});
+
+describe("rows that ask for choices", () => {
+  const row = (columns: number[], named?: number[]): PredictorRow => ({
+    tokenIds: new Int32Array(3),
+    attended: null,
+    candidateColumns: Int32Array.from(columns),
+    ...(named === undefined ? {} : { namedTokenIds: Int32Array.from(named) }),
+  });
+
+  it("get theirs back beside rows that ask for logits", ({ expect }) => {
+    const given = [row([0, 2]), row([1], [7]), row([2]), row([], [7]), row([0, 1], [7])];
+    const batch = packRows(given, 4);
+    expect(batch.choices?.candidateRows).toEqual(Int32Array.of(2, 4, 5));
+    expect(batch.choices?.namedTokenIds).toEqual(Int32Array.of(7));
+    const logits = Float32Array.of(0, 1, 3);
+    const choices = {
+      rankedIds: Int32Array.of(2, 20, 4, 40, 5, 50),
+      rankedLogits: Float32Array.of(2, 20, 4, 40, 5, 50),
+      rankedCount: 2,
+      namedLogits: Float32Array.of(2, 4, 5),
+      namedCount: 1,
+      restLogSums: Float64Array.of(2, 4, 5),
+    };
+    const answers = splitAnswer(given, { logits, choices }, 1);
+    expect(answers[0]).toEqual(Float32Array.of(0, 1));
+    expect(answers[2]).toEqual(Float32Array.of(3));
+    expect(answers[1]).toMatchObject({ rankedIds: Int32Array.of(2, 20) });
+    expect(answers[3]).toMatchObject({ restLogSums: Float64Array.of() });
+    expect(answers[4]).toMatchObject({
+      rankedLogits: Float32Array.of(4, 40, 5, 50),
+      namedLogits: Float32Array.of(4, 5),
+    });
+    expect(() => takeLogits(answers)).toThrow(RangeError);
+  });
+
+  it("name the same ids", ({ expect }) => {
+    expect(() => packRows([row([0], [7]), row([0], [8])], 4)).toThrow(RangeError);
   });
 });
 

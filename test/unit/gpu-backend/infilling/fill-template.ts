@@ -1,4 +1,6 @@
 /** Runs a template to its end: lengths, then the reverse process under the holes' constraint. */
+
+import { takeLogits } from "../../../../gpu-backend/canvas/candidate-choices.ts";
 import { denoiseRows, predictRows } from "../../../../gpu-backend/commands/denoise-rows.ts";
 import { createHoleConstraint } from "../../../../gpu-backend/infilling/hole-constraint.ts";
 import { LengthChoice } from "../../../../gpu-backend/infilling/length-choice.ts";
@@ -36,7 +38,7 @@ export async function fillTemplate(
   const predictor = createFakeMaskPredictor({ logitCount: LOGIT_COUNT, maxLength: 512, logits });
   const choice = new LengthChoice(prompt, segments, MASK);
   while (!choice.isFinished) {
-    choice.take(await predictRows(choice.forwardRows(), predictor), LOGIT_COUNT);
+    choice.take(takeLogits(await predictRows(choice.forwardRows(), predictor)), LOGIT_COUNT);
   }
   const { canvas, holes } = layOutTemplate(prompt, segments, choice.lengths, MASK);
   const start = canvas.tokenIds.slice();

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import { takeLogits } from "../../../../gpu-backend/canvas/candidate-choices.ts";
 import { predictRows } from "../../../../gpu-backend/commands/denoise-rows.ts";
 import {
   type LikelihoodSettings,
@@ -29,7 +30,7 @@ async function run(
     ...(logits === undefined ? {} : { logits }),
   });
   while (!estimate.isFinished) {
-    estimate.take(await predictRows(estimate.forwardRows(), predictor), LOGIT_COUNT);
+    estimate.take(takeLogits(await predictRows(estimate.forwardRows(), predictor)), LOGIT_COUNT);
   }
   return { result: estimate.result, rows: predictor.rowCount };
 }

@@ -1,5 +1,9 @@
 import { describe, it } from "vitest";
-import type { BatchContext, CanvasBatch } from "../../../../gpu-backend/canvas/canvas-batch.ts";
+import type {
+  BatchChoices,
+  BatchContext,
+  CanvasBatch,
+} from "../../../../gpu-backend/canvas/canvas-batch.ts";
 import { checkBatch } from "../../../../gpu-backend/model-runner/check-batch.ts";
 
 const LIMITS = { maxLength: 4, tokenIdCount: 10 };
@@ -9,6 +13,11 @@ const BATCH: CanvasBatch = {
   tokenIds: Int32Array.of(0, 9, 1, 2, 3, 4),
   attended: Uint8Array.of(0, 1, 1, 1, 1, 0),
   candidateIndexes: Int32Array.of(0, 5),
+};
+
+const CHOICES: BatchChoices = {
+  candidateRows: Int32Array.of(0, 1),
+  namedTokenIds: Int32Array.of(9),
 };
 
 /** The spans of three columns lie at the beginning and the end of four. */
@@ -22,6 +31,7 @@ const CONTEXT: BatchContext = {
 describe("checkBatch", () => {
   it("accepts ids, masks and candidates at their limits", ({ expect }) => {
     expect(() => checkBatch(BATCH, LIMITS)).not.toThrow();
+    expect(() => checkBatch({ ...BATCH, choices: CHOICES }, LIMITS)).not.toThrow();
     const spans = { ...BATCH, context: CONTEXT };
     expect(() => checkBatch(spans, LIMITS)).not.toThrow();
     expect(() => checkBatch({ ...BATCH, contextRows: Int32Array.of(0, 1) }, LIMITS)).not.toThrow();
@@ -39,6 +49,11 @@ describe("checkBatch", () => {
     ["attended", { attended: Uint8Array.of(1, 1, 1, 1, 1, 2) }],
     ["candidateIndexes", { candidateIndexes: Int32Array.of(6) }],
     ["candidateIndexes", { candidateIndexes: Int32Array.of(-1) }],
+    ["choices.candidateRows", { choices: { ...CHOICES, candidateRows: Int32Array.of(0, 2) } }],
+    ["choices.candidateRows", { choices: { ...CHOICES, candidateRows: Int32Array.of(1, 0) } }],
+    ["choices.candidateRows", { choices: { ...CHOICES, candidateRows: Int32Array.of(-1) } }],
+    ["choices.namedTokenIds", { choices: { ...CHOICES, namedTokenIds: Int32Array.of() } }],
+    ["choices.namedTokenIds", { choices: { ...CHOICES, namedTokenIds: Int32Array.of(10) } }],
     ["contextRows", { contextRows: Int32Array.of(0, 2) }],
     ["length", { context: { ...CONTEXT, length: 5 } }],
     ["tokenIds", { context: { ...CONTEXT, tokenIds: Int32Array.of(1) } }],

@@ -27,7 +27,7 @@ function unpadded(rowCount: number, length: number): CanvasBatch {
 async function predictOnce(directory: string): Promise<Float32Array> {
   const predictor = await createMaskPredictor(await readCheckpoint(directory), OPTIONS);
   try {
-    return await predictor.predict(unpadded(2, 6));
+    return (await predictor.predict(unpadded(2, 6))).logits;
   } finally {
     await predictor.close();
   }
@@ -80,7 +80,7 @@ describe("createMaskPredictor", () => {
       shapes.map((length) => predictor.predict(unpadded(1, length))),
     );
     await predictor.close();
-    expect(answers.map((logits) => logits.length / predictor.logitCount)).toEqual(shapes);
+    expect(answers.map(({ logits }) => logits.length / predictor.logitCount)).toEqual(shapes);
   });
 
   it("reads a cache snapshot, whose files are links out of the directory", async ({ expect }) => {

@@ -18,7 +18,11 @@ let opened: OnnxMaskPredictor | null = null;
 function start(answer: string, atStart = ""): OnnxMaskPredictor {
   const source = `
     const { parentPort } = require("node:worker_threads");
-    const logits = (id, first) => ({ kind: "logits", id, logits: Float32Array.of(first, 0, 0) });
+    const logits = (id, first) => ({
+      kind: "answer",
+      id,
+      answer: { logits: Float32Array.of(first, 0, 0), choices: null },
+    });
     let count = 0;
     const answer = ${answer};
     parentPort.on("message", (request) => {
@@ -40,7 +44,7 @@ describe("OnnxMaskPredictor", () => {
       predictor.predict({ ...BATCH, tokenIds: Int32Array.of(id, 0) }),
     );
     const answers = await Promise.all(calls);
-    expect(answers.map((logits) => logits[0])).toEqual([0, 1, 2]);
+    expect(answers.map(({ logits }) => logits[0])).toEqual([0, 1, 2]);
   });
 
   it("leaves the caller's arrays in place", async ({ expect }) => {
@@ -60,7 +64,7 @@ describe("OnnxMaskPredictor", () => {
       code: "session_failed",
       message: "It failed.",
     });
-    expect((await predictor.predict(BATCH)).length).toBe(3);
+    expect((await predictor.predict(BATCH)).logits.length).toBe(3);
   });
 
   it.for([
@@ -106,7 +110,7 @@ describe("OnnxMaskPredictor", () => {
   it("answers a batch without candidates by itself", async ({ expect }) => {
     const predictor = start("() => undefined");
     const batch = { ...BATCH, candidateIndexes: new Int32Array(0) };
-    expect((await predictor.predict(batch)).length).toBe(0);
+    expect((await predictor.predict(batch)).logits.length).toBe(0);
   });
 
   it("refuses a batch that the network cannot take, before the thread sees it", async ({

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { readCheckpoint } from "../../../../gpu-backend/model/checkpoint.ts";
+import { CHOICE_NAMES } from "../../../../gpu-backend/model/choice-outputs.ts";
 import { buildGraph, GRAPH_NAMES, keptNames } from "../../../../gpu-backend/model/graph.ts";
 import {
   createOnnxSession,
@@ -13,6 +14,9 @@ const INPUTS: Record<string, InputTensor> = {
   [GRAPH_NAMES.tokenIds]: { type: "int32", shape: [1, 2], data: Int32Array.of(1, 2) },
   [GRAPH_NAMES.attended]: { type: "bool", shape: [1, 2], data: Uint8Array.of(1, 1) },
   [GRAPH_NAMES.candidateIndexes]: { type: "int32", shape: [1], data: Int32Array.of(1) },
+  [GRAPH_NAMES.logitRows]: { type: "int32", shape: [1], data: Int32Array.of(0) },
+  [CHOICE_NAMES.choiceRows]: { type: "int32", shape: [1], data: Int32Array.of(0) },
+  [CHOICE_NAMES.namedTokenIds]: { type: "int32", shape: [1], data: Int32Array.of(0) },
   [GRAPH_NAMES.firstColumns]: { type: "int32", shape: [1], data: Int32Array.of(0) },
   ...Object.fromEntries(
     keptNames(2)

@@ -48,7 +48,7 @@ function startThreads(deeds: Deed[], canStart: () => boolean = () => true) {
         const deed = deeds.shift() ?? "answers";
         if (deed === "dies") thread.die();
         if (deed !== "answers") throw failure ?? new ApiError("session_failed", "It failed.");
-        return Float32Array.of(thread.number);
+        return { logits: Float32Array.of(thread.number), choices: null };
       },
       async close() {
         isClosed = true;
@@ -69,8 +69,8 @@ function startThreads(deeds: Deed[], canStart: () => boolean = () => true) {
 describe("RestartingMaskPredictor", () => {
   it("tries a pass again in a new thread where its thread died", async ({ expect }) => {
     const { predictor, threads } = startThreads(["dies"]);
-    expect([...(await predictor.predict(BATCH))]).toEqual([1]);
-    expect([...(await predictor.predict(BATCH))]).toEqual([1]);
+    expect([...(await predictor.predict(BATCH)).logits]).toEqual([1]);
+    expect([...(await predictor.predict(BATCH)).logits]).toEqual([1]);
     expect(threads).toHaveLength(2);
   });
 
@@ -78,21 +78,21 @@ describe("RestartingMaskPredictor", () => {
     const { predictor, threads } = startThreads([]);
     threads[0]?.die();
     const answers = await Promise.all([1, 2, 3].map(() => predictor.predict(BATCH)));
-    expect(answers.map(([number]) => number)).toEqual([1, 1, 1]);
+    expect(answers.map(({ logits }) => logits[0])).toEqual([1, 1, 1]);
     expect(threads).toHaveLength(2);
   });
 
   it("leaves a thread alone whose pass failed without killing it", async ({ expect }) => {
     const { predictor, threads } = startThreads(["fails"]);
     await expect(predictor.predict(BATCH)).rejects.toMatchObject({ code: "session_failed" });
-    expect([...(await predictor.predict(BATCH))]).toEqual([0]);
+    expect([...(await predictor.predict(BATCH)).logits]).toEqual([0]);
     expect(threads).toHaveLength(1);
   });
 
   it("rejects a pass that kills two threads, and serves the next", async ({ expect }) => {
     const { predictor, givenUp } = startThreads(["dies", "dies"]);
     await expect(predictor.predict(BATCH)).rejects.toMatchObject({ code: "session_failed" });
-    expect([...(await predictor.predict(BATCH))]).toEqual([2]);
+    expect([...(await predictor.predict(BATCH)).logits]).toEqual([2]);
     expect(givenUp).toEqual([]);
   });
 

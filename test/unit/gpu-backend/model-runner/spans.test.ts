@@ -1,10 +1,11 @@
 /** Spans of rows on the real network: what they answer follows from ids alone. */
 import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
+import { takeLogits } from "../../../../gpu-backend/canvas/candidate-choices.ts";
 import {
   type PredictorRow,
   packRows,
-  splitLogits,
+  splitAnswer,
 } from "../../../../gpu-backend/canvas/canvas-batch.ts";
 import { readCheckpoint } from "../../../../gpu-backend/model/checkpoint.ts";
 import { createMaskPredictor } from "../../../../gpu-backend/model-runner/create-mask-predictor.ts";
@@ -56,8 +57,8 @@ function changedSpan(row: PredictorRow, seed: number): PredictorRow {
 }
 
 async function predict(predictor: MaskPredictor, rows: PredictorRow[]): Promise<Float32Array[]> {
-  const logits = await predictor.predict(packRows(rows, LENGTH));
-  return splitLogits(rows, logits, predictor.logitCount);
+  const answer = await predictor.predict(packRows(rows, LENGTH));
+  return takeLogits(splitAnswer(rows, answer, predictor.logitCount));
 }
 
 describe("spans", () => {

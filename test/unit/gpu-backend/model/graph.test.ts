@@ -105,7 +105,7 @@ describe("full graph", () => {
         randomBatch(checkpoint, 20, [0, 7, -9, 19]),
         randomBatch(checkpoint, 40, [0]),
       ]) {
-        const logits = await predictor.predict(batch);
+        const { logits } = await predictor.predict(batch);
         const wanted = referenceLogits(checkpoint, batch);
         expect(worstError(logits, wanted)).toBeLessThan(TOLERANCE);
       }
@@ -119,13 +119,13 @@ describe("full graph", () => {
     const size = predictor.logitCount;
     for (const length of [1, 2, 7, 33, 64]) {
       const batch = randomBatch(checkpoint, length, [0, length - 1, 0, -Math.floor(length / 2), 0]);
-      const together = await predictor.predict(batch);
+      const { logits: together } = await predictor.predict(batch);
       for (let row = 0; row < batch.rowCount; row += 1) {
         const start = row * length;
         const mine = [...batch.candidateIndexes.entries()].filter(
           ([, index]) => Math.floor(index / length) === row,
         );
-        const alone = await predictor.predict({
+        const { logits: alone } = await predictor.predict({
           rowCount: 1,
           length,
           tokenIds: batch.tokenIds.slice(start, start + length),
@@ -146,10 +146,10 @@ describe("full graph", () => {
     });
     const batch = { ...randomBatch(checkpoint, 24, [0, 0]), candidateIndexes: new Int32Array(48) };
     batch.candidateIndexes.set([...batch.tokenIds.keys()]);
-    const all = await predictor.predict(batch);
+    const { logits: all } = await predictor.predict(batch);
     for (const count of [1, 2, 3, 5, 12, 13]) {
       const candidateIndexes = Int32Array.from({ length: count }, (_, i) => i * 3 + 2);
-      const some = await predictor.predict({ ...batch, candidateIndexes });
+      const { logits: some } = await predictor.predict({ ...batch, candidateIndexes });
       const expected = [...candidateIndexes].flatMap((i) => [
         ...all.subarray(i * predictor.logitCount, (i + 1) * predictor.logitCount),
       ]);
@@ -161,9 +161,9 @@ describe("full graph", () => {
     const { checkpoint, predictor } = await open("padding row", {});
     const batch = randomBatch(checkpoint, 10, [0, 0]);
     const candidateIndexes = Int32Array.of(3, 9, 12);
-    const before = await predictor.predict({ ...batch, candidateIndexes });
+    const { logits: before } = await predictor.predict({ ...batch, candidateIndexes });
     const attended = batch.attended.slice().fill(0, 10);
-    const after = await predictor.predict({ ...batch, attended, candidateIndexes });
+    const { logits: after } = await predictor.predict({ ...batch, attended, candidateIndexes });
     const mine = 2 * predictor.logitCount;
     expect([...after.subarray(0, mine)]).toEqual([...before.subarray(0, mine)]);
     expect(after.every(Number.isFinite)).toBe(true);

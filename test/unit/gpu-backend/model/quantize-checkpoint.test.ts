@@ -65,7 +65,9 @@ describe("quantizeCheckpoint", () => {
       ),
     );
     for (const { batch, hiddenIds } of windows) {
-      const [wanted, found] = await Promise.all(predictors.map((each) => each.predict(batch)));
+      const [wanted, found] = await Promise.all(
+        predictors.map(async (each) => (await each.predict(batch)).logits),
+      );
       meter.take(wanted ?? new Float32Array(), found ?? new Float32Array(), hiddenIds);
     }
     await Promise.all(predictors.map((each) => each.close()));
