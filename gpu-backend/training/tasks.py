@@ -22,12 +22,12 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 1100,
+    "stories": 900,
     "story_chat": 900,
-    "arithmetic_chat": 750,
+    "arithmetic_chat": 950,
     "couplets": 600,
-    "couplet_chat": 180,
-    "talk_chat": 140,
+    "couplet_chat": 100,
+    "talk_chat": 220,
 }
 # Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
 # canvases of every length. A chat answer that does not fit is cut where the canvas ends.
