@@ -27,6 +27,7 @@ import { answerHealth } from "./routes/health.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
+import { createOpenApiHandler } from "./routes/openapi.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
@@ -45,6 +46,7 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
   app.use(requestId(), securityHeaders(), serverTiming(), refuseMethods(app));
 
   app.get("/healthz", answerHealth);
+  app.get("/openapi.json", createOpenApiHandler());
   routeGenerations(app);
   routePrices(app);
   routeManagement(app);

@@ -1,0 +1,170 @@
+/** Every operation of the public API, as the OpenAPI document tells it. A table; the app is the truth. */
+import type { z } from "zod";
+import {
+  apiKeyListSchema,
+  apiKeySchema,
+  createAccountRequestSchema,
+  createCreditRequestSchema,
+  createdAccountSchema,
+  createdApiKeySchema,
+  createKeyRequestSchema,
+  listKeysQuerySchema,
+  rotateKeyRequestSchema,
+} from "#shared/contracts/accounts.ts";
+import {
+  ledgerPageSchema,
+  ledgerQuerySchema,
+  quoteRequestSchema,
+  quoteSchema,
+  tierListSchema,
+  usageQuerySchema,
+  usageReportSchema,
+} from "#shared/contracts/billing.ts";
+import { ledgerEntrySchema } from "#shared/contracts/ledger.ts";
+import {
+  chatCompletionSchema,
+  completionSchema,
+  modelListSchema,
+  modelSchema,
+} from "#shared/contracts/openai-answers.ts";
+import {
+  chatCompletionRequestSchema,
+  completionRequestSchema,
+} from "#shared/contracts/public-api.ts";
+
+/** One method of one path. */
+export interface Operation {
+  readonly method: "get" | "post" | "delete";
+  /** Parameters in braces. */
+  readonly path: string;
+  readonly summary: string;
+  /** Who may. */
+  readonly bearer: "inference key" | "management key" | "any key" | "operator's secret";
+  readonly body?: z.ZodType;
+  readonly query?: z.ZodObject;
+  readonly status: 200 | 201;
+  readonly answer: z.ZodType;
+  /** True where `stream: true` answers by server-sent events. */
+  readonly isStreamable?: boolean;
+}
+
+const generation = {
+  method: "post",
+  bearer: "inference key",
+  status: 200,
+  isStreamable: true,
+} as const;
+const read = { method: "get", status: 200 } as const;
+const write = { method: "post", status: 201 } as const;
+
+/** The table, in the order of the app's own. */
+export const OPERATIONS: readonly Operation[] = [
+  {
+    ...generation,
+    path: "/v1/chat/completions",
+    summary: "Answers a conversation.",
+    body: chatCompletionRequestSchema,
+    answer: chatCompletionSchema,
+  },
+  {
+    ...generation,
+    path: "/v1/completions",
+    summary: "Continues a text.",
+    body: completionRequestSchema,
+    answer: completionSchema,
+  },
+  {
+    ...read,
+    path: "/v1/models",
+    summary: "Lists the models that nodes serve now.",
+    bearer: "any key",
+    answer: modelListSchema,
+  },
+  {
+    ...read,
+    path: "/v1/models/{id}",
+    summary: "Tells of one model.",
+    bearer: "any key",
+    answer: modelSchema,
+  },
+  {
+    ...read,
+    path: "/v1/tiers",
+    summary: "Lists the tiers, at the account's price.",
+    bearer: "any key",
+    answer: tierListSchema,
+  },
+  {
+    method: "post",
+    path: "/v1/quote",
+    summary: "Tells the most that a completion's body would cost, by tier; nothing runs.",
+    bearer: "any key",
+    body: quoteRequestSchema,
+    status: 200,
+    answer: quoteSchema,
+  },
+  {
+    ...read,
+    path: "/v1/ledger",
+    summary: "Lists every movement of money, newest first, chained by hash.",
+    bearer: "management key",
+    query: ledgerQuerySchema,
+    answer: ledgerPageSchema,
+  },
+  {
+    ...read,
+    path: "/v1/usage",
+    summary: "Tells what was executed and charged, by day, model and tier.",
+    bearer: "management key",
+    query: usageQuerySchema,
+    answer: usageReportSchema,
+  },
+  {
+    ...write,
+    path: "/v1/keys",
+    summary: "Issues a key, which is told here only.",
+    bearer: "management key",
+    body: createKeyRequestSchema,
+    answer: createdApiKeySchema,
+  },
+  {
+    ...read,
+    path: "/v1/keys",
+    summary: "Lists the account's keys, oldest first, without their secrets.",
+    bearer: "management key",
+    query: listKeysQuerySchema,
+    answer: apiKeyListSchema,
+  },
+  {
+    ...write,
+    path: "/v1/keys/{id}/rotate",
+    summary: "Puts a new key in a live one's place; both work for the overlap.",
+    bearer: "management key",
+    body: rotateKeyRequestSchema,
+    answer: createdApiKeySchema,
+  },
+  {
+    method: "delete",
+    path: "/v1/keys/{id}",
+    summary: "Revokes a key, from the next request on.",
+    bearer: "management key",
+    status: 200,
+    answer: apiKeySchema,
+  },
+  {
+    ...write,
+    path: "/v1/accounts",
+    summary: "Opens an account with its first management key, which is told here only.",
+    bearer: "operator's secret",
+    body: createAccountRequestSchema,
+    answer: createdAccountSchema,
+  },
+  {
+    ...write,
+    path: "/v1/accounts/{id}/credits",
+    summary: "Puts money in, once for each idempotency key.",
+    bearer: "operator's secret",
+    body: createCreditRequestSchema,
+    answer: ledgerEntrySchema,
+  },
+];
