@@ -30,6 +30,8 @@ export class Network {
   readonly #store: ContextStore;
   readonly #kept: readonly KeyValueNames[];
   readonly #own: readonly KeyValueNames[];
+  /** The contexts of the last spans, and one batch of them; beyond the bound of the store. */
+  #lastJoin: { readonly contexts: readonly KeyValues[]; readonly joined: KeyValues } | null = null;
 
   /**
    * @param session On the graph of model/graph.ts.
@@ -75,14 +77,32 @@ export class Network {
 
   async #feedSpans(batch: CanvasBatch, context: BatchContext): Promise<OutputTensors> {
     const { rowCount } = batch;
-    const contexts = await this.#findContexts({ rowCount, ...context });
+    const joined = this.#join(await this.#findContexts({ rowCount, ...context }));
     const inputs = {
-      ...this.#keptInputs(rowCount, context.length, (layer, part) =>
-        joinRows(contexts.map((kept) => kept[part][layer] ?? new Float32Array(0))),
+      ...this.#keptInputs(
+        rowCount,
+        context.length,
+        (layer, part) => joined[part][layer] ?? new Float32Array(0),
       ),
       ...toInputs(batch, context.firstColumns, attendedColumns(batch, context)),
     };
     return await this.#session.run(inputs, answerNames(batch));
+  }
+
+  /** Keys and values of all rows as one batch; the same rows come at every step of their blocks. */
+  #join(contexts: readonly KeyValues[]): KeyValues {
+    const last = this.#lastJoin;
+    const isSame =
+      last?.contexts.length === contexts.length &&
+      last.contexts.every((kept, row) => kept === contexts[row]);
+    if (last !== null && isSame) return last.joined;
+    const join = (part: keyof KeyValues) =>
+      this.#own.map((_, layer) =>
+        joinRows(contexts.map((kept) => kept[part][layer] ?? new Float32Array(0))),
+      );
+    const joined = { keys: join("keys"), values: join("values") };
+    this.#lastJoin = { contexts, joined };
+    return joined;
   }
 
   /** Keys and values of every row, computed where they are not kept. */

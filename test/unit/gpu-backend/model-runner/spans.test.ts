@@ -112,6 +112,15 @@ describe("spans", () => {
     expect(await predict(predictor, [span])).toEqual(before);
   });
 
+  it("answer the same in any order of rows, step after step", async ({ expect }) => {
+    const predictor = await open("tiny-gqa");
+    const spans = [1, 2, 3].map((seed) => changedSpan(wholeRow(randomIds(24, seed)), seed + 50));
+    const first = await predict(predictor, spans);
+    expect(await predict(predictor, spans)).toEqual(first);
+    expect(await predict(predictor, spans.toReversed())).toEqual(first.toReversed());
+    expect(await predict(predictor, spans.slice(1))).toEqual(first.slice(1));
+  });
+
   it("hang on their context", async ({ expect }) => {
     const predictor = await open("tiny-gqa");
     const rows = [1, 2].map((seed) => wholeRow(randomIds(24, seed)));
