@@ -99,6 +99,8 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE api_key ADD COLUMN budget_id TEXT NOT NULL DEFAULT '';
   UPDATE api_key SET budget_id = key_id;
   CREATE INDEX api_key_budget ON api_key (budget_id);`,
+  // Open holds are counted for every request, among all that are remembered.
+  "CREATE INDEX hold_state ON hold (state);",
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

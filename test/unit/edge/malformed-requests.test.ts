@@ -1,0 +1,214 @@
+/**
+ * Many wrong requests against the whole app, in this process: its middleware, routes and an
+ * account's object over real SQLite. Each is refused in the one shape, and no money moves.
+ */
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { beforeAll, describe, it, vi } from "vitest";
+import type { AccountStub } from "../../../edge/accounts/account-client.ts";
+import { createAccountId, createApiKey } from "../../../edge/accounts/api-key.ts";
+import { NodeClient } from "../../../edge/pool/node-client.ts";
+import { NodePool } from "../../../edge/pool/node-pool.ts";
+import { errorBodySchema, toErrorBody } from "../../../shared/contracts/error-body.ts";
+import { ApiError } from "../../../shared/contracts/errors.ts";
+import { openSql } from "./accounts/open-sql.ts";
+
+vi.mock("cloudflare:workers", () => ({
+  DurableObject: class {
+    readonly ctx: unknown;
+    readonly env: unknown;
+    constructor(ctx: unknown, env: unknown) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  },
+}));
+
+/** A short run each time; `UNMASK_FUZZ_REQUESTS=20000` is the long one, and takes some minutes. */
+const REQUEST_COUNT = Number(process.env["UNMASK_FUZZ_REQUESTS"] ?? 1_500);
+const CREDIT = 1_000_000_000;
+const TAG_SECRET = "the tag's secret";
+const PATHS = ["/v1/chat/completions", "/v1/completions", "/v1/quote"] as const;
+
+const model = {
+  id: "llada-test",
+  max_length: 512,
+  vocabulary_size: 10,
+  parameter_count: 10,
+  weights_digest: "ab",
+  created: 1,
+};
+
+/** A node that refuses whatever reaches it: what is well-formed after all must not succeed either. */
+async function refuse(url: string): Promise<Response> {
+  if (url.endsWith("/model")) return Response.json(model);
+  const error = new ApiError("context_length_exceeded", "Too long.", { param: "input" });
+  return Response.json(toErrorBody(error, null), { status: 400 });
+}
+
+/** Only these are used; the app's own types are the Worker's, which this process lacks. */
+interface App {
+  request(request: Request, init: object, bindings: object, context: object): Promise<Response>;
+}
+
+let send: (request: Request) => Promise<Response>;
+let account: AccountStub;
+let key: string;
+const faults: unknown[] = [];
+
+beforeAll(async () => {
+  // By names that the compiler does not follow: the Worker's types are not this process's.
+  const [app, object] = ["app", "account-object"];
+  const { createApp } = await import(`../../../edge/${app}.ts`);
+  const { AccountObject } = await import(`../../../edge/accounts/${object}.ts`);
+  const sql = openSql();
+  const storage = {
+    sql,
+    transactionSync: <Result>(act: () => Result) => sql.transact(act),
+    setAlarm: async () => undefined,
+  };
+  const lifetimes = { HOLD_LIFETIME_MS: "900000", RECEIPT_GRACE_MS: "900000" };
+  account = new AccountObject({ storage }, lifetimes);
+  const accountId = createAccountId(randomBytes);
+  const issued = await createApiKey({
+    environment: "test",
+    accountId,
+    tagSecret: TAG_SECRET,
+    randomBytes,
+  });
+  key = issued.key;
+  await account.createAccount(
+    { accountId, name: null, plan: "scale", createdAt: 0 },
+    {
+      keyId: issued.keyId,
+      secretHash: issued.secretHash,
+      lastFour: issued.lastFour,
+      name: null,
+      scope: "inference",
+      createdAt: 0,
+      expiresAt: null,
+      revokedAt: null,
+      spendingLimit: null,
+      models: null,
+      tiers: null,
+    },
+    { kind: "credit", amount: CREDIT, reference: "start" },
+  );
+  const timeouts = { modelMs: 1_000, firstFrameMs: 1_000, silenceMs: 1_000 };
+  const edge: App = createApp({
+    now: Date.now,
+    randomBytes,
+    nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now),
+    reportFault: (report: unknown) => faults.push(report),
+  });
+  const bindings = {
+    ACCOUNTS: { getByName: () => account },
+    NODE_URLS: "http://node",
+    KEY_ENVIRONMENT: "test",
+    KEY_TAG_SECRET: TAG_SECRET,
+    GRANT_SECRET: "the grant's secret",
+    OPERATOR_SECRET: "the operator's secret",
+  };
+  const context = { waitUntil: () => undefined, passThroughOnException: () => undefined };
+  send = (request) => edge.request(request, {}, bindings, context);
+});
+
+const chat = { messages: [{ role: "user", content: "Greet me." }], max_tokens: 32, seed: 1 };
+const completion = { prompt: "Once", max_tokens: 32, tier: "fast", stop: ["\n"], stream: false };
+const FIELDS = [
+  ...["model", "messages", "prompt", "max_tokens", "steps", "tier", "temperature", "cfg_scale"],
+  ...["seed", "stop", "stream", "stream_options", "block_length", "remasking", "n", "logit_bias"],
+  ...["tools", "response_format", "__proto__", "constructor", "messages.0.content", ""],
+];
+
+/** A value that no field expects, as JSON text. */
+const oddity = fc.oneof(
+  fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify(value)),
+  fc.constantFrom("1e400", "-1e400", "9007199254740993", "-0", "1e-400", '"\\ud800"', "[[[]]]"),
+  fc.integer({ min: 1, max: 4_000 }).map((depth) => "[".repeat(depth) + "]".repeat(depth)),
+  fc
+    .integer({ min: 1, max: 2_000 })
+    .map((depth) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`),
+);
+
+/** A valid body with one to three fields replaced, or broken as text. */
+const mutated = fc
+  .record({
+    base: fc.constantFrom(chat, completion),
+    changes: fc.array(fc.tuple(fc.constantFrom(...FIELDS), oddity), { minLength: 1, maxLength: 3 }),
+  })
+  .map(({ base, changes }) => {
+    const kept = Object.entries(base).filter(([name]) => !changes.some(([one]) => one === name));
+    const pairs = [
+      ...kept.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`),
+      ...changes.map(([name, text]) => `${JSON.stringify(name)}:${text}`),
+    ];
+    return Buffer.from(`{${pairs.join(",")}}`);
+  });
+
+const valid = fc.constantFrom(chat, completion).map((body) => Buffer.from(JSON.stringify(body)));
+const cut = fc.tuple(valid, fc.nat()).map(([bytes, at]) => bytes.subarray(0, at % bytes.length));
+const flipped = fc.tuple(valid, fc.nat(), fc.nat({ max: 255 })).map(([bytes, at, byte]) => {
+  const copy = Buffer.from(bytes);
+  copy[at % copy.length] = byte;
+  return copy;
+});
+const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+
+const wrongRequest = fc.record({
+  path: fc.constantFrom(...PATHS),
+  body: fc.oneof({ weight: 6, arbitrary: mutated }, cut, flipped, noise),
+  mediaType: fc.oneof(
+    { weight: 20, arbitrary: fc.constant("application/json") },
+    fc.constantFrom("text/plain", "application/x-www-form-urlencoded", ";;;", ""),
+  ),
+  claim: fc.oneof(
+    { weight: 9, arbitrary: fc.constant({}) },
+    fc.string({ maxLength: 5 }).map((text) => ({ "idempotency-key": encodeURI(text) })),
+    fc.constantFrom("0", "1", "-1", "x").map((count) => ({ "x-stainless-retry-count": count })),
+  ),
+  isSplit: fc.boolean(),
+});
+
+/** Bytes in pieces of seven, announced by no length. */
+function inPieces(bytes: Buffer): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(Uint8Array.from(bytes.subarray(at, at + 7)));
+      at += 7;
+    },
+  });
+}
+
+describe("malformed requests", () => {
+  it(`are each refused in one shape, ${REQUEST_COUNT} of them, and no money moves`, {
+    timeout: 600_000,
+  }, async ({ expect }) => {
+    const statuses = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(wrongRequest, async ({ path, body, mediaType, claim, isSplit }) => {
+        const headers = { authorization: `Bearer ${key}`, "content-type": mediaType, ...claim };
+        const bytes = isSplit ? inPieces(body) : Uint8Array.from(body);
+        const init = { method: "POST", headers, body: bytes, duplex: "half" } as RequestInit;
+        const response = await send(new Request(`http://edge${path}`, init));
+        const text = await response.text();
+        statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
+        // A quote of a body that stayed valid is no request to run anything.
+        if (path === "/v1/quote" && response.status === 200) return;
+        expect(response.status, text).toBeGreaterThanOrEqual(400);
+        expect(response.status, text).toBeLessThan(500);
+        errorBodySchema.parse(JSON.parse(text));
+      }),
+      { numRuns: REQUEST_COUNT, seed: 7, endOnFailure: true },
+    );
+    expect(faults).toEqual([]);
+    const { purse, entries } = await account.readLedger(null, 10);
+    expect(purse).toEqual({ balance: CREDIT, held: 0 });
+    expect(entries).toHaveLength(1);
+    // What is refused is refused for reasons of its own, not all for the same one.
+    expect(statuses.get(400)).toBeGreaterThan(REQUEST_COUNT / 2);
+    expect(statuses.get(415)).toBeGreaterThan(0);
+  });
+});
