@@ -50,7 +50,7 @@ async function startNode(
     createMaskPredictor(
       checkpoint,
       { executionProvider: config.executionProvider, intraOpThreads: config.threadCount },
-      { onGivenUp: onNetworkLost },
+      { onThreadLost: () => logger.error("session_lost"), onGivenUp: onNetworkLost },
     ),
   ]);
   const engine = new Engine({

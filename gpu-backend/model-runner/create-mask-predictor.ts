@@ -5,18 +5,20 @@ import type { BatchLimits } from "./check-batch.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import { OnnxMaskPredictor } from "./onnx-mask-predictor.ts";
 import type { SessionOptions } from "./onnx-session.ts";
-import { RestartingMaskPredictor, type ThreadPredictor } from "./restarting-mask-predictor.ts";
+import {
+  RestartingMaskPredictor,
+  type ThreadPredictor,
+  type ThreadWatch,
+} from "./restarting-mask-predictor.ts";
 import type { SessionWorkerData } from "./session-messages.ts";
 
 /** Some dozens of short rows of a small network, a few of a large one. */
 const MAX_CONTEXT_BYTES = 512 * 1024 * 1024;
 
 /** What may be chosen beside where the network runs. */
-export interface PredictorOptions {
+export interface PredictorOptions extends ThreadWatch {
   /** Most bytes of keys and values to keep for spans, see network.ts; 512 MiB when left out. */
   readonly maxContextBytes?: number;
-  /** Told once, when the session's thread has died and cannot be started again: no pass will succeed. */
-  readonly onGivenUp?: (error: unknown) => void;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function createMaskPredictor(
   options: PredictorOptions = {},
 ): Promise<MaskPredictor> {
   const { layerCount, kvHeadCount, headSize, maxSequenceLength, embeddingSize } = checkpoint.config;
-  const { maxContextBytes = MAX_CONTEXT_BYTES, onGivenUp = () => undefined } = options;
+  const { maxContextBytes = MAX_CONTEXT_BYTES } = options;
   const workerData: SessionWorkerData = {
     graph: buildGraph(checkpoint),
     weightsFolder: checkpoint.table.folder,
@@ -40,7 +42,7 @@ export async function createMaskPredictor(
   };
   const limits = { maxLength: maxSequenceLength, tokenIdCount: embeddingSize };
   const start = () => startThread(workerData, limits);
-  return new RestartingMaskPredictor(await start(), start, onGivenUp);
+  return new RestartingMaskPredictor(await start(), start, options);
 }
 
 async function startThread(

@@ -15,6 +15,14 @@ export interface ThreadPredictor extends MaskPredictor {
   readonly failure: Error | null;
 }
 
+/** Who is told of a thread's end. */
+export interface ThreadWatch {
+  /** A thread died; another takes its place unless {@link ThreadWatch.onGivenUp} follows. */
+  readonly onThreadLost?: (error: unknown) => void;
+  /** Told once, when no thread will answer any more. */
+  readonly onGivenUp?: (error: unknown) => void;
+}
+
 /** Threads in a row that may die without having finished a pass. */
 const MAX_DEATHS = 3;
 /** Passes are pure, so one that died with its thread is tried again; not one that keeps killing them. */
@@ -25,7 +33,7 @@ export class RestartingMaskPredictor implements MaskPredictor {
   readonly logitCount: number;
   readonly maxLength: number;
   readonly #start: () => Promise<ThreadPredictor>;
-  readonly #onGivenUp: (error: unknown) => void;
+  readonly #watch: ThreadWatch;
   #current: Promise<ThreadPredictor>;
   /** Since the last pass that was finished. */
   #deathCount = 0;
@@ -34,18 +42,17 @@ export class RestartingMaskPredictor implements MaskPredictor {
   /**
    * @param first Loaded already; owned from here on.
    * @param start Loads another one of the same network.
-   * @param onGivenUp Told once, when no thread will answer any more.
    */
   constructor(
     first: ThreadPredictor,
     start: () => Promise<ThreadPredictor>,
-    onGivenUp: (error: unknown) => void,
+    watch: ThreadWatch = {},
   ) {
     this.logitCount = first.logitCount;
     this.maxLength = first.maxLength;
     this.#current = Promise.resolve(first);
     this.#start = start;
-    this.#onGivenUp = onGivenUp;
+    this.#watch = watch;
   }
 
   async predict(batch: CanvasBatch): Promise<BatchAnswer> {
@@ -79,12 +86,13 @@ export class RestartingMaskPredictor implements MaskPredictor {
 
   async #replace(dead: ThreadPredictor): Promise<ThreadPredictor> {
     this.#deathCount += 1;
+    this.#watch.onThreadLost?.(dead.failure);
     try {
       if (this.#deathCount === MAX_DEATHS) throw dead.failure;
       return await this.#start();
     } catch (error) {
       this.#deathCount = MAX_DEATHS;
-      this.#onGivenUp(error);
+      this.#watch.onGivenUp?.(error);
       return dead;
     }
   }

@@ -26,6 +26,7 @@ interface FakeThread extends ThreadPredictor {
 /** Threads whose passes do as `deeds` says, in order over all threads, and answer after that. */
 function startThreads(deeds: Deed[], canStart: () => boolean = () => true) {
   const threads: FakeThread[] = [];
+  const lost: unknown[] = [];
   const givenUp: unknown[] = [];
   const create = (): FakeThread => {
     let failure: Error | null = null;
@@ -62,16 +63,22 @@ function startThreads(deeds: Deed[], canStart: () => boolean = () => true) {
     if (!canStart()) throw new ApiError("session_failed", "It cannot be loaded.");
     return create();
   };
-  const predictor = new RestartingMaskPredictor(create(), start, (error) => givenUp.push(error));
-  return { predictor, threads, givenUp };
+  const predictor = new RestartingMaskPredictor(create(), start, {
+    onThreadLost: (error) => lost.push(error),
+    onGivenUp: (error) => givenUp.push(error),
+  });
+  return { predictor, threads, lost, givenUp };
 }
 
 describe("RestartingMaskPredictor", () => {
-  it("tries a pass again in a new thread where its thread died", async ({ expect }) => {
-    const { predictor, threads } = startThreads(["dies"]);
+  it("tells of every thread that died, and tries the pass again in a new one", async ({
+    expect,
+  }) => {
+    const { predictor, threads, lost } = startThreads(["dies"]);
     expect([...(await predictor.predict(BATCH)).logits]).toEqual([1]);
     expect([...(await predictor.predict(BATCH)).logits]).toEqual([1]);
     expect(threads).toHaveLength(2);
+    expect(lost).toMatchObject([{ code: "session_failed" }]);
   });
 
   it("starts one thread for all calls that met the death", async ({ expect }) => {
