@@ -23,6 +23,7 @@ import { validateBody } from "./middleware/validate-body.ts";
 import { createAccount, creditAccount } from "./routes/accounts.ts";
 import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
+import { createDocsHandler } from "./routes/docs.ts";
 import { answerHealth } from "./routes/health.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
@@ -47,6 +48,7 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
 
   app.get("/healthz", answerHealth);
   app.get("/openapi.json", createOpenApiHandler());
+  app.get("/docs", createDocsHandler());
   routeGenerations(app);
   routePrices(app);
   routeManagement(app);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { OPERATIONS } from "../../edge/routes/openapi-operations.ts";
+import { ERROR_RULES } from "../../shared/contracts/errors.ts";
 import { readError, startTestEdge, type TestEdge } from "./edge-harness.ts";
 
 interface Document {
@@ -45,5 +46,20 @@ describe("the OpenAPI document", () => {
       expect(allowed.filter((method) => method !== "HEAD").toSorted()).toEqual(told.toSorted());
       await response.body?.cancel();
     }
+  });
+});
+
+describe("the page of the API", () => {
+  it("names every operation, field and code, and loads nothing", async ({ expect }) => {
+    const response = await fetch(`${edge.url}/docs`);
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const page = await response.text();
+    for (const { method, path } of OPERATIONS) {
+      expect(page).toContain(`<h2>${method.toUpperCase()} ${path}</h2>`);
+    }
+    expect(page).toContain("<td>tier</td>");
+    for (const code of Object.keys(ERROR_RULES)) expect(page).toContain(`<td>${code}</td>`);
+    expect(page).not.toMatch(/<script|<link|<img|src=|url\(|https?:/);
   });
 });
