@@ -173,24 +173,24 @@ export class AccountObject extends DurableObject<AccountBindings> {
       this.#claims.sweep(nowMs);
       return this.#ledger.sweep(nowMs);
     });
-    for (const requestId of lost) {
-      // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
-      console.error(JSON.stringify({ event: "receipt_lost", generation_id: requestId }));
-    }
+    for (const requestId of lost) writeLog({ event: "receipt_lost", generation_id: requestId });
     await this.#flush();
   }
 
+  /** Sends all that waits, as many at once as the queue takes; what it did not get waits on. */
   async #flush(): Promise<void> {
-    const messages = this.#outbox.read(MAX_FLUSHED);
-    if (messages.length === 0) return;
+    const read = () => this.#outbox.read(MAX_FLUSHED);
     try {
-      await this.env.USAGE_QUEUE.sendBatch(messages.map((body) => ({ body })));
+      for (let messages = read(); messages.length > 0; messages = read()) {
+        await this.env.USAGE_QUEUE.sendBatch(messages.map((body) => ({ body })));
+        this.#outbox.remove(messages);
+      }
       this.#flushDelayMs = FLUSH_DELAY_MS;
-    } catch {
+    } catch (error) {
+      writeLog({ event: "usage_not_sent", kind: error instanceof Error ? error.name : "unknown" });
       this.#flushDelayMs = FLUSH_RETRY_MS;
     }
-    const isSent = this.#flushDelayMs === FLUSH_DELAY_MS;
-    this.#transact(() => this.#outbox.remove(isSent ? messages : []));
+    this.#arm();
   }
 
   #credit({ kind, amount, reference }: Credit, nowMs: number): LedgerEntry {
@@ -213,6 +213,12 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */
   #transact<Result>(act: (nowMs: number) => Result): Result {
     const result = this.ctx.storage.transactionSync(() => act(Date.now()));
+    this.#arm();
+    return result;
+  }
+
+  /** Sets the alarm to what is due first. */
+  #arm(): void {
     const flushAt = this.#outbox.hasAny() ? Date.now() + this.#flushDelayMs : null;
     const dueAts = [this.#ledger.nextDueAt(), this.#claims.nextDueAt(), flushAt];
     const dueAt = Math.min(...dueAts.map((at) => at ?? Number.POSITIVE_INFINITY));
@@ -221,6 +227,11 @@ export class AccountObject extends DurableObject<AccountBindings> {
       // Part of the same write: the reply waits until both are on disk.
       void this.ctx.storage.setAlarm(dueAt);
     }
-    return result;
   }
+}
+
+/** One line of JSON for the operator; ids only. */
+function writeLog(fields: Readonly<Record<string, string>>): void {
+  // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
+  console.error(JSON.stringify(fields));
 }
