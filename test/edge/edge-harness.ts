@@ -1,7 +1,8 @@
 /** The Worker in workerd with real SQLite Durable Objects, and what tests say to it. */
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { Miniflare } from "miniflare";
 import { inject } from "vitest";
 import { applyMigrations } from "../../deploy/local/apply-migrations.ts";
+import { toMiniflareOptions } from "../../deploy/local/worker-bundle.ts";
 import { createdAccountSchema, createdApiKeySchema } from "../../shared/contracts/accounts.ts";
 import { errorBodySchema } from "../../shared/contracts/error-body.ts";
 import type { Plan } from "../../shared/contracts/plans.ts";
@@ -48,21 +49,16 @@ export async function startTestEdge(
 ): Promise<TestEdge> {
   const log: string[] = [];
   const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...inject("edgeOptions"),
-      name: "unmask",
-      modules: [{ type: "ESModule", path: "worker.js", contents: inject("edgeScript") }],
-      bindings: {
-        ...(inject("edgeOptions")["bindings"] as Record<string, string>),
+    toMiniflareOptions(
+      inject("edgeBundle"),
+      {
         ...TEST_SECRETS,
         KEY_ENVIRONMENT: "test",
         NODE_URLS: nodeUrls.join(", "),
         ...bindings,
       },
-      handleStructuredLogs: ({ message }) => log.push(message),
-      cf: false,
-      telemetry: { enabled: false },
-    }),
+      { handleStructuredLogs: ({ message }: { message: string }) => log.push(message) },
+    ),
   );
   const url = (await miniflare.ready).origin;
   const database = await miniflare.getD1Database("USAGE_DATABASE");
