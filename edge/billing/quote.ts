@@ -1,12 +1,17 @@
 /** The most that a generation can cost, before anything runs. Pure. */
-import type { GenerationParameters, NodeGenerationRequest } from "#shared/contracts/node-wire.ts";
-import { boundPositions, STEP_UNIT_PRICES, toStepUnits } from "#shared/contracts/prices.ts";
+import type { GenerationParameters, NodeInput } from "#shared/contracts/node-wire.ts";
+import {
+  boundPositions,
+  boundSteps,
+  STEP_UNIT_PRICES,
+  toStepUnits,
+} from "#shared/contracts/prices.ts";
 import type { Tier } from "#shared/contracts/tiers.ts";
 
 /** A generation to be priced. */
 export interface QuotedGeneration {
   readonly tier: Tier;
-  readonly input: NodeGenerationRequest["input"];
+  readonly input: NodeInput;
   readonly parameters: GenerationParameters;
   /** Canvas positions that the model holds. */
   readonly maxLength: number;
@@ -24,8 +29,7 @@ export interface Quote {
 /** Prices a generation at its most. */
 export function quoteGeneration(generation: QuotedGeneration): Quote {
   const { tier, input, parameters, maxLength } = generation;
-  // A node that chooses the steps itself runs at most one a token.
-  const maxSteps = parameters.steps ?? parameters.max_tokens;
+  const maxSteps = boundSteps(parameters);
   const positions = boundPositions(input, parameters.max_tokens, maxLength);
   const maxStepUnits = toStepUnits(maxSteps, positions, parameters);
   return { tier, maxSteps, maxStepUnits, listPrice: STEP_UNIT_PRICES[tier] };

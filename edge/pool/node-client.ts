@@ -13,6 +13,7 @@ import {
   nodeModelSchema,
   type Receipt,
 } from "#shared/contracts/node-wire.ts";
+import { boundSteps } from "#shared/contracts/prices.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { noReadyNode, toPublicError } from "./node-error.ts";
 import { type NodeEvent, readNodeEvents } from "./node-events.ts";
@@ -145,11 +146,9 @@ export class NodeClient {
 
   /** Allows the node to run this request, once, soon. */
   async #authorize({ request, billTo, grantSecret }: NodeOrder): Promise<string> {
-    const { steps, max_tokens } = request.parameters;
     const grant: Grant = {
       request_id: request.request_id,
-      // What a node chooses when no number of steps is asked for is at most one step a token.
-      max_steps: steps ?? max_tokens,
+      max_steps: boundSteps(request.parameters),
       expires_at: this.#now() + GRANT_LIFETIME_MS,
       bill_to: billTo,
     };

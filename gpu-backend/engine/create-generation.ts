@@ -27,8 +27,8 @@ export interface GenerationOrder {
 /**
  * Puts a request on a canvas of its own.
  *
- * @throws {ApiError} `empty_prompt`, `context_length_exceeded`, `block_length_not_a_divisor` or
- *   `more_blocks_than_steps`.
+ * @throws {ApiError} `empty_prompt`, `context_length_exceeded`, and what `resolveSamplingSettings`
+ *   throws.
  */
 export function createGeneration(order: GenerationOrder, model: GenerationModel): Generation {
   const { promptTokenIds, parameters } = order;
@@ -44,6 +44,8 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
       remasking: parameters.remasking === "random" ? "random" : "low-confidence",
       decoding: threshold === undefined ? undefined : { kind: "threshold", threshold },
       cache: parameters.cache,
+      earlyExit: parameters.early_exit,
+      revisionSteps: parameters.revision_steps,
       excludeEndOfText: parameters.logits_eos_inf,
       deferEndOfText: parameters.confidence_eos_eot_inf,
     },
@@ -63,18 +65,4 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
     stops: parameters.stop,
     listener: order.listener,
   });
-}
-
-function checkLength(promptLength: number, generationLength: number, maxLength: number): void {
-  if (promptLength === 0) {
-    throw new ApiError("empty_prompt", "The prompt has no token.", { param: "input" });
-  }
-  if (promptLength + generationLength > maxLength) {
-    throw new ApiError(
-      "context_length_exceeded",
-      `The model holds ${maxLength} tokens, but the request needs ${promptLength + generationLength}: ` +
-        `${promptLength} in the prompt and ${generationLength} to generate.`,
-      { param: "input" },
-    );
-  }
 }

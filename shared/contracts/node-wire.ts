@@ -21,6 +21,10 @@ export type ChatMessage = z.infer<typeof chatMessageSchema>;
 /** Which candidates stay masked: LLaDA's `remasking`. */
 export const remaskingSchema = z.enum(["low_confidence", "random"]);
 
+/** Whose keys and values a block's later steps take from its first: Fast-dLLM's caches. */
+export const cacheSchema = z.enum(["none", "prefix", "dual"]);
+export type Cache = z.infer<typeof cacheSchema>;
+
 /** Sampling parameters; what is left out is chosen by the node from the rest. */
 export const generationParametersSchema = z.strictObject({
   /** Positions to fill, tokens. */
@@ -38,7 +42,14 @@ export const generationParametersSchema = z.strictObject({
    * Which keys and values a block's later steps take from its first, as Fast-dLLM does: `none` when left
    * out, and then the result is exact; `prefix` those before the block; `dual` those after it too.
    */
-  cache: z.enum(["none", "prefix", "dual"]).optional(),
+  cache: cacheSchema.optional(),
+  /** Ends as soon as the text does, and runs no step for what would follow it. */
+  early_exit: z.boolean().default(false),
+  /**
+   * Steps after the blocks in which tokens of low confidence are predicted anew, at most; no text is
+   * final before the last. Not with random remasking, which draws its confidences.
+   */
+  revision_steps: z.int().min(0).max(MAX_STEPS).default(0),
   /** Same request and seed, same tokens. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
   /** Never predicts end-of-text: LLaDA's `logits_eos_inf`. */
@@ -50,6 +61,16 @@ export const generationParametersSchema = z.strictObject({
 });
 export type GenerationParameters = z.infer<typeof generationParametersSchema>;
 
+/** Text that stays as it is, or a run of masked positions between; both in a template's order. */
+const templateSegmentSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_PROMPT_CHARACTERS) }),
+  z.strictObject({
+    type: z.literal("hole"),
+    /** Tokens. */
+    length: z.int().min(1).max(MAX_GENERATION_LENGTH),
+  }),
+]);
+
 /** One generation, as the edge hands it to a node. */
 export const nodeGenerationRequestSchema = z.strictObject({
   request_id: z.string().min(1).max(128),
@@ -59,10 +80,17 @@ export const nodeGenerationRequestSchema = z.strictObject({
       type: z.literal("messages"),
       messages: z.array(chatMessageSchema).min(1).max(1_000),
     }),
+    /** Holes to fill; `max_tokens` is the sum of their lengths, the text is theirs alone. */
+    z.strictObject({
+      type: z.literal("template"),
+      segments: z.array(templateSegmentSchema).min(1).max(1_000),
+    }),
   ]),
   parameters: generationParametersSchema,
 });
 export type NodeGenerationRequest = z.infer<typeof nodeGenerationRequestSchema>;
+/** What a generation begins from. */
+export type NodeInput = NodeGenerationRequest["input"];
 
 /** What a node's signature over an order allows: this request, once, until then. */
 export const grantSchema = z.strictObject({
@@ -115,7 +143,10 @@ const committedPositionSchema = z.strictObject({
 export const nodeFrameSchema = z.discriminatedUnion("type", [
   /** Accepted; `ahead` requests run or wait before it. */
   z.strictObject({ type: z.literal("queued"), ahead: z.int() }),
-  /** The canvas as it begins: `prompt_tokens` positions, then `generation_length` masked ones. */
+  /**
+   * The canvas as it begins: `prompt_tokens` positions, then `generation_length` masked ones; in a
+   * template the given and the masked ones lie among each other.
+   */
   z.strictObject({
     type: z.literal("started"),
     prompt_tokens: z.int(),

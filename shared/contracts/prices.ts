@@ -6,7 +6,7 @@
  * {@link toPlanPrice}, upwards.
  */
 import { POSITIONS_PER_STEP_UNIT } from "./limits.ts";
-import type { GenerationParameters, NodeGenerationRequest } from "./node-wire.ts";
+import type { GenerationParameters, NodeInput } from "./node-wire.ts";
 import { PLANS, type Plan } from "./plans.ts";
 import type { Tier } from "./tiers.ts";
 
@@ -40,19 +40,42 @@ export function toPlanPrice(listPrice: number, plan: Plan): number {
  * `maxLength`: the smaller of the two bounds it without one.
  */
 export function boundPositions(
-  input: NodeGenerationRequest["input"],
+  input: NodeInput,
   generationLength: number,
   maxLength: number,
 ): number {
   return Math.min(maxLength, boundPromptTokens(input) + generationLength);
 }
 
-function boundPromptTokens(input: NodeGenerationRequest["input"]): number {
+function boundPromptTokens(input: NodeInput): number {
   if (input.type === "text") return encoder.encode(input.text).length + TEMPLATE_TOKENS;
+  if (input.type === "template") {
+    return input.segments.reduce(
+      (sum, segment) => sum + (segment.type === "text" ? encoder.encode(segment.text).length : 0),
+      TEMPLATE_TOKENS,
+    );
+  }
   return input.messages.reduce(
     (sum, { content }) => sum + encoder.encode(content).length + TEMPLATE_TOKENS_PER_MESSAGE,
     TEMPLATE_TOKENS,
   );
+}
+
+/**
+ * Denoising steps that a node runs at most, revision included.
+ *
+ * A node that chooses the steps itself runs at most one a token; so does one that goes by a
+ * threshold, for each of its steps commits a token.
+ */
+export function boundSteps(
+  parameters: Pick<
+    GenerationParameters,
+    "max_tokens" | "steps" | "confidence_threshold" | "revision_steps"
+  >,
+): number {
+  const { max_tokens: tokens, steps = tokens, revision_steps: revisionSteps } = parameters;
+  const hasThreshold = parameters.confidence_threshold !== undefined;
+  return (hasThreshold ? Math.min(steps, tokens) : steps) + revisionSteps;
 }
 
 /** Step units of `steps` denoising steps on a canvas of `positions`. */

@@ -169,6 +169,8 @@ describe("the parameters of a generation", () => {
       logits_eos_inf: false,
       confidence_eos_eot_inf: false,
       stop: [],
+      early_exit: false,
+      revision_steps: 0,
     });
     const body = check({ messages, max_completion_tokens: 8, steps: null, stop: "x", seed: 3 });
     expect(toGenerationParameters(body)).toMatchObject({ max_tokens: 8, stop: ["x"], seed: 3 });

@@ -14,6 +14,8 @@ export function createNodeRequest(): NodeGenerationRequest {
       logits_eos_inf: false,
       confidence_eos_eot_inf: false,
       stop: [],
+      early_exit: false,
+      revision_steps: 0,
     },
   };
 }

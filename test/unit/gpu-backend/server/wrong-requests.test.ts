@@ -51,6 +51,10 @@ describe("a wrong body", () => {
         requestBody("a", { block_length: 3 }),
         invalid("block_length_not_a_divisor", "block_length"),
       ],
+      [
+        requestBody("a", { revision_steps: 1, remasking: "random" }),
+        invalid("invalid_parameter", "revision_steps"),
+      ],
       [requestBody("a", { block_length: 1, steps: 4 }), invalid("more_blocks_than_steps", "steps")],
     ];
     for (const [body, expected] of cases) expect(await refusal(body)).toEqual(expected);
