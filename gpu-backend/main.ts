@@ -11,6 +11,7 @@ import { HEARTBEAT_INTERVAL_MS } from "#shared/contracts/limits.ts";
 import { type NodeConfig, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { createLogger, type Logger } from "./engine/logger.ts";
+import { createTokenCodec } from "./infilling/template.ts";
 import { loadChatTemplate } from "./model/chat-template.ts";
 import { type Checkpoint, digestCheckpoint, readCheckpoint } from "./model/checkpoint.ts";
 import { loadTokenizer } from "./model/tokenizer.ts";
@@ -106,6 +107,7 @@ async function loadServedModel(checkpoint: Checkpoint, modelId: string): Promise
       endOfTurnTokenId: tokenizer.specialIds.eot,
     },
     decoder: tokenizer,
+    codec: createTokenCodec(tokenizer, config.embeddingSize),
     description: {
       id: modelId,
       max_length: config.maxSequenceLength,

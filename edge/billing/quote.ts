@@ -1,5 +1,5 @@
 /** The most that a generation can cost, before anything runs. Pure. */
-import type { GenerationParameters, NodeGenerationRequest } from "#shared/contracts/node-wire.ts";
+import type { GenerationParameters, NodeInput } from "#shared/contracts/node-wire.ts";
 import {
   boundPositions,
   boundSteps,
@@ -11,7 +11,7 @@ import type { Tier } from "#shared/contracts/tiers.ts";
 /** A generation to be priced. */
 export interface QuotedGeneration {
   readonly tier: Tier;
-  readonly input: NodeGenerationRequest["input"];
+  readonly input: NodeInput;
   readonly parameters: GenerationParameters;
   /** Canvas positions that the model holds. */
   readonly maxLength: number;

@@ -1,6 +1,6 @@
 /** A node's failures, as errors of the public API. */
 import { ApiError, isErrorCode } from "#shared/contracts/errors.ts";
-import type { NodeGenerationRequest } from "#shared/contracts/node-wire.ts";
+import type { NodeGenerationRequest, NodeInput } from "#shared/contracts/node-wire.ts";
 
 /** A node that was started again is back within some seconds. */
 const NO_NODE_RETRY_SECONDS = 5;
@@ -41,7 +41,7 @@ export function toPublicError(
   });
 }
 
-function toPublicParam(param: string, input: NodeGenerationRequest["input"]): string {
+function toPublicParam(param: string, input: NodeInput): string {
   if (param === "input") return input.type === "messages" ? "messages" : "prompt";
   return param.replace(/^parameters\./, "");
 }

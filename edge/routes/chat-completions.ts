@@ -1,3 +1,4 @@
+import { toNodeInput } from "#shared/contracts/node-input.ts";
 import {
   type ChatCompletionRequest,
   toGenerationParameters,
@@ -16,7 +17,7 @@ export async function createChatCompletion(
   const generation = await startGeneration(context, {
     model: body.model,
     tier: toTier(body),
-    input: { type: "messages", messages: body.messages },
+    input: toNodeInput(body),
     parameters: toGenerationParameters(body),
     body,
   });

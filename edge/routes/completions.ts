@@ -1,3 +1,4 @@
+import { toNodeInput } from "#shared/contracts/node-input.ts";
 import {
   type CompletionRequest,
   toGenerationParameters,
@@ -14,7 +15,7 @@ export async function createCompletion(context: BodyContext<CompletionRequest>):
   const generation = await startGeneration(context, {
     model: body.model,
     tier: toTier(body),
-    input: { type: "text", text: body.prompt },
+    input: toNodeInput(body),
     parameters: toGenerationParameters(body),
     body,
   });

@@ -1,9 +1,8 @@
 /** What things cost, before anything runs. */
 import type { QuoteAnswer, TierList } from "#shared/contracts/billing.ts";
+import { toNodeInput } from "#shared/contracts/node-input.ts";
 import { STEP_UNIT_PRICES, toPlanPrice } from "#shared/contracts/prices.ts";
 import {
-  type ChatCompletionRequest,
-  type CompletionRequest,
   chatCompletionRequestSchema,
   completionRequestSchema,
   toGenerationParameters,
@@ -52,7 +51,7 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
     data: tiers.map((tier) => {
       const { maxSteps, maxStepUnits, listPrice } = quoteGeneration({
         tier,
-        input: toInput(request),
+        input: toNodeInput(request),
         parameters: toGenerationParameters(request.steps ? request : { ...request, tier }),
         maxLength: model.max_length,
       });
@@ -67,10 +66,4 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
     }),
   };
   return context.json(answer);
-}
-
-function toInput(request: ChatCompletionRequest | CompletionRequest) {
-  return "messages" in request
-    ? ({ type: "messages", messages: request.messages } as const)
-    : ({ type: "text", text: request.prompt } as const);
 }

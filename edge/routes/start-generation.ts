@@ -10,11 +10,7 @@
 import { createId } from "#shared/contracts/base62.ts";
 import { toApiError } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
-import type {
-  GenerationParameters,
-  NodeGenerationRequest,
-  NodeModel,
-} from "#shared/contracts/node-wire.ts";
+import type { GenerationParameters, NodeInput, NodeModel } from "#shared/contracts/node-wire.ts";
 import { toUsage } from "#shared/contracts/openai-answers.ts";
 import type { Tier } from "#shared/contracts/tiers.ts";
 import { toRefusalError } from "../accounts/account-client.ts";
@@ -35,7 +31,7 @@ export interface GenerationWish {
   /** As the client named it; none and `default` mean whatever is served. */
   readonly model: string | null | undefined;
   readonly tier: Tier;
-  readonly input: NodeGenerationRequest["input"];
+  readonly input: NodeInput;
   readonly parameters: GenerationParameters;
   /** The whole request as it was checked. */
   readonly body: unknown;
@@ -179,7 +175,13 @@ function reportLate(context: AppContext): (thrown: unknown) => void {
   return (thrown) => platform.reportFault({ requestId, error: toApiError(thrown), thrown });
 }
 
-function countCharacters(input: NodeGenerationRequest["input"]): number {
+function countCharacters(input: NodeInput): number {
   if (input.type === "text") return input.text.length;
+  if (input.type === "template") {
+    return input.segments.reduce(
+      (sum, segment) => sum + (segment.type === "text" ? segment.text.length : 0),
+      0,
+    );
+  }
   return input.messages.reduce((sum, { content }) => sum + content.length, 0);
 }

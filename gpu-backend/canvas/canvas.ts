@@ -97,6 +97,13 @@ export class Canvas {
     return this.holeColumns?.[offset] ?? this.promptLength + offset;
   }
 
+  /** The ids in the columns to fill from `start` to `end`, exclusive, ascending. */
+  generatedTokenIds(start: number, end: number): Int32Array {
+    if (this.holeColumns === null) return this.#tokenIds.subarray(start, end);
+    const columns = this.holeColumns.filter((column) => column >= start && column < end);
+    return columns.map((column) => this.#tokenIds[column] as number);
+  }
+
   /** The first column that is no padding: the row's position 0. */
   get firstColumn(): number {
     return this.attended === null ? 0 : Math.max(0, this.attended.indexOf(1));

@@ -5,13 +5,13 @@ import { readJsonSchema } from "../infilling/json-schema.ts";
 import { createJsonSkeleton, type JsonSkeleton } from "../infilling/json-skeleton.ts";
 import { LengthChoice } from "../infilling/length-choice.ts";
 import {
+  createTokenCodec,
   isHole,
   layOutTemplate,
   longestTemplate,
   type PlacedHole,
   readTemplate,
   type TemplateSegment,
-  type TokenCodec,
 } from "../infilling/template.ts";
 import { loadChatTemplate } from "../model/chat-template.ts";
 import { readCheckpoint } from "../model/checkpoint.ts";
@@ -206,14 +206,4 @@ function meanConfidence(
   let sum = 0;
   for (let column = start; column < end; column += 1) sum += confidences.get(column) ?? 0;
   return sum / (end - start);
-}
-
-/** Pinned text is user text: a special token's spelling in it is only characters. */
-function createTokenCodec(tokenizer: Tokenizer, logitCount: number): TokenCodec {
-  return {
-    encode: (text) => tokenizer.encodeUserText(text),
-    texts: Array.from({ length: logitCount }, (_, id) =>
-      tokenizer.isSpecial(id) ? null : tokenizer.decodeToken(id),
-    ),
-  };
 }

@@ -100,7 +100,7 @@ export class Generation implements Schedulable {
       stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
     }
     return {
-      promptTokens: canvas.promptLength,
+      promptTokens: canvas.length - canvas.generationLength,
       completionTokens: this.#assembly.completionTokenCount,
       steps: step,
       stepsSaved,
@@ -122,7 +122,7 @@ export class Generation implements Schedulable {
       const { canvas, settings } = this.#process;
       const { generationLength, blockLength } = settings;
       const { steps } = this;
-      const { promptLength } = canvas;
+      const promptLength = canvas.length - canvas.generationLength;
       this.#listener({ type: "started", promptLength, generationLength, steps, blockLength });
     }
     return this.#process.forwardRows();
@@ -181,7 +181,7 @@ export class Generation implements Schedulable {
     const { canvas, finalEnd, isFinished } = this.#process;
     const start = this.#textColumn;
     this.#textColumn = finalEnd;
-    const delta = this.#assembly.append(canvas.tokenIds.subarray(start, finalEnd));
+    const delta = this.#assembly.append(canvas.generatedTokenIds(start, finalEnd));
     return isFinished ? delta + this.#assembly.finish() : delta;
   }
 }

@@ -42,6 +42,23 @@ export interface TokenCodec {
   readonly texts: TokenTexts;
 }
 
+/** A tokenizer as templates meet it. */
+interface TemplateTokenizer {
+  encodeUserText(text: string): number[];
+  decodeToken(id: number): string;
+  isSpecial(id: number): boolean;
+}
+
+/** Pinned text is user text: a special token's spelling in it is only characters. */
+export function createTokenCodec(tokenizer: TemplateTokenizer, logitCount: number): TokenCodec {
+  return {
+    encode: (text) => tokenizer.encodeUserText(text),
+    texts: Array.from({ length: logitCount }, (_, id) =>
+      tokenizer.isSpecial(id) ? null : tokenizer.decodeToken(id),
+    ),
+  };
+}
+
 /** A hole with its place. */
 export interface PlacedHole {
   readonly language: TokenLanguage;

@@ -11,17 +11,19 @@ import { MAX_NODE_BODY_BYTES } from "#shared/contracts/limits.ts";
 import {
   type Grant,
   type NodeGenerationRequest,
+  type NodeInput,
   nodeGenerationRequestSchema,
 } from "#shared/contracts/node-wire.ts";
 import { parseJson, parseParameters } from "#shared/contracts/parse-parameters.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
-import { createGeneration } from "../engine/create-generation.ts";
+import { createGeneration, type GenerationOrder } from "../engine/create-generation.ts";
 import type { FinishedEvent, GenerationEvent } from "../engine/generation-event.ts";
 import { FrameStream } from "./frame-stream.ts";
 import { type GrantGate, invalidGrant } from "./grant-gate.ts";
 import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
 import { toLastFrame, toProgressFrame, toReceipt } from "./node-frames.ts";
 import { readBody } from "./read-body.ts";
+import type { ServedModel } from "./served-model.ts";
 
 /** Nothing on the way may keep, compress or hold back the stream. */
 const STREAM_HEADERS = {
@@ -76,7 +78,7 @@ export class GenerationHandler {
     });
     const order = {
       requestId,
-      promptTokenIds: model.encodePrompt(request.input),
+      ...readInput(request.input, model),
       parameters: request.parameters,
       listener: (event: GenerationEvent) =>
         event.type === "finished"
@@ -107,6 +109,20 @@ export class GenerationHandler {
     stream.end();
     await postReceipt(requestId, { grant: grantToken, signed_receipt: signedReceipt });
   }
+}
+
+/** What stands before a generation, or around it. */
+function readInput(
+  input: NodeInput,
+  model: ServedModel,
+): Pick<GenerationOrder, "promptTokenIds" | "template"> {
+  if (input.type !== "template") return { promptTokenIds: model.encodePrompt(input) };
+  const template = input.segments.map((segment) =>
+    segment.type === "text"
+      ? segment.text
+      : { minLength: segment.length, maxLength: segment.length },
+  );
+  return { promptTokenIds: [], template };
 }
 
 /** @throws {ApiError} `unsupported_media_type`, or what is wrong with the body. */

@@ -1,8 +1,8 @@
-import type { NodeGenerationRequest, NodeModel } from "#shared/contracts/node-wire.ts";
+import type { NodeInput, NodeModel } from "#shared/contracts/node-wire.ts";
 import type { GenerationModel } from "../engine/create-generation.ts";
 
 /** A prompt as the wire brings it. */
-type PromptInput = NodeGenerationRequest["input"];
+type PromptInput = Exclude<NodeInput, { type: "template" }>;
 
 /** What the server must know of the one model that its node serves. */
 export interface ServedModel extends GenerationModel {

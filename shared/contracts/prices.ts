@@ -6,7 +6,7 @@
  * {@link toPlanPrice}, upwards.
  */
 import { POSITIONS_PER_STEP_UNIT } from "./limits.ts";
-import type { GenerationParameters, NodeGenerationRequest } from "./node-wire.ts";
+import type { GenerationParameters, NodeInput } from "./node-wire.ts";
 import { PLANS, type Plan } from "./plans.ts";
 import type { Tier } from "./tiers.ts";
 
@@ -40,15 +40,21 @@ export function toPlanPrice(listPrice: number, plan: Plan): number {
  * `maxLength`: the smaller of the two bounds it without one.
  */
 export function boundPositions(
-  input: NodeGenerationRequest["input"],
+  input: NodeInput,
   generationLength: number,
   maxLength: number,
 ): number {
   return Math.min(maxLength, boundPromptTokens(input) + generationLength);
 }
 
-function boundPromptTokens(input: NodeGenerationRequest["input"]): number {
+function boundPromptTokens(input: NodeInput): number {
   if (input.type === "text") return encoder.encode(input.text).length + TEMPLATE_TOKENS;
+  if (input.type === "template") {
+    return input.segments.reduce(
+      (sum, segment) => sum + (segment.type === "text" ? encoder.encode(segment.text).length : 0),
+      TEMPLATE_TOKENS,
+    );
+  }
   return input.messages.reduce(
     (sum, { content }) => sum + encoder.encode(content).length + TEMPLATE_TOKENS_PER_MESSAGE,
     TEMPLATE_TOKENS,

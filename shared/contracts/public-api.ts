@@ -137,7 +137,14 @@ export const completionRequestSchema = z
     best_of: only(1),
     echo: only(false),
     logprobs: refused(),
-    suffix: only(""),
+    /** What follows the text that is generated. */
+    suffix: z
+      .string()
+      .refine(
+        (suffix) => suffix.length <= MAX_PROMPT_CHARACTERS,
+        withCode("context_length_exceeded", `at most ${MAX_PROMPT_CHARACTERS} characters`),
+      )
+      .nullish(),
   })
   .refine(...streamOptionsNeedStream())
   .refine(...tierExcludesSteps());

@@ -55,6 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "gpu-backend/canvas",
     "gpu-backend/sampler",
     "gpu-backend/likelihood",
+    "gpu-backend/infilling",
     "gpu-backend/model-runner/mask-predictor.ts",
     "shared/contracts",
   ],

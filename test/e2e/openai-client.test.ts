@@ -62,6 +62,23 @@ describe("the openai package", () => {
     expect(text).toBe(whole.choices[0]?.text);
   });
 
+  it("fills the gap before a suffix, whole and streamed", async ({ expect }) => {
+    const request = {
+      model: "default",
+      prompt: "Once there was a",
+      suffix: " who lived in a house.",
+      max_tokens: 4,
+    };
+    const whole = await client.completions.create(request);
+    expect(whole.usage).toMatchObject({ completion_tokens: 4, steps: 2 });
+    expect(whole.choices[0]?.text).not.toContain("lived in a house");
+    let text = "";
+    for await (const chunk of await client.completions.create({ ...request, stream: true })) {
+      text += chunk.choices[0]?.text ?? "";
+    }
+    expect(text).toBe(whole.choices[0]?.text);
+  });
+
   it("gives the same tokens for the same seed and others for another", async ({ expect }) => {
     const sample = async (seed: number) => {
       const answer = await client.chat.completions.create({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { quoteSchema } from "../../shared/contracts/billing.ts";
 import { completionChunkSchema, completionSchema } from "../../shared/contracts/openai-answers.ts";
 import { parseEvents } from "../../shared/event-stream/parse-events.ts";
 import {
@@ -36,6 +37,35 @@ describe("a completion", () => {
     },
   );
 
+  it("with a suffix asks for the text between", async ({ expect }) => {
+    const response = await ask({ prompt: "Once ", suffix: " a cat.", max_tokens: 8 });
+    const answer = completionSchema.parse(await response.json());
+    expect(answer.choices[0]?.text).toBe("Hello there");
+    const request = node.requests.at(-1);
+    expect(request?.parameters.max_tokens).toBe(8);
+    expect(request?.input).toEqual({
+      type: "template",
+      segments: [
+        { type: "text", text: "Once " },
+        { type: "hole", length: 8 },
+        { type: "text", text: " a cat." },
+      ],
+    });
+  });
+
+  it("holds for its suffix too, and takes an empty one for none", async ({ expect }) => {
+    const quoteOf = async (suffix: string | null) => {
+      const json = { prompt: "Once", suffix, max_tokens: 8, steps: 8 };
+      const response = await edge.send("POST", "/v1/quote", { key: account.inferenceKey, json });
+      return quoteSchema.parse(await response.json()).data[0]?.max_step_units;
+    };
+    expect(await quoteOf(null)).toBe(8);
+    expect(await quoteOf("")).toBe(8);
+    expect(await quoteOf("b".repeat(300))).toBe(16);
+    await (await ask({ prompt: "Once", suffix: "" })).json();
+    expect(node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once" });
+  });
+
   it("streams append-only text and one chunk of usage", async ({ expect }) => {
     const stream_options = { include_usage: true };
     const response = await ask({ prompt: "Once", stream: true, stream_options });
@@ -56,7 +86,9 @@ describe("a completion", () => {
   it.for([
     [{ prompt: ["one", "two"] }, "unsupported_parameter", "prompt"],
     [{ prompt: [[1, 2]] }, "unsupported_parameter", "prompt"],
-    [{ prompt: "a", suffix: "b" }, "unsupported_parameter", "suffix"],
+    [{ prompt: "a", suffix: 1 }, "invalid_parameter", "suffix"],
+    [{ prompt: "a", suffix: "b".repeat(200_001) }, "context_length_exceeded", "suffix"],
+    [{ prompt: " ", suffix: "b" }, "empty_prompt", "prompt"],
     [{ prompt: "a", best_of: 2 }, "unsupported_parameter", "best_of"],
     [{ prompt: " " }, "empty_prompt", "prompt"],
     [{}, "missing_parameter", "prompt"],

@@ -1,5 +1,8 @@
 /** What the engine's tests share: requests in numbers, a predictor that waits, events by request. */
-import { createGeneration } from "../../../../gpu-backend/engine/create-generation.ts";
+import {
+  createGeneration,
+  type GenerationOrder,
+} from "../../../../gpu-backend/engine/create-generation.ts";
 import { Engine } from "../../../../gpu-backend/engine/engine.ts";
 import type { Generation } from "../../../../gpu-backend/engine/generation.ts";
 import type { GenerationEvent } from "../../../../gpu-backend/engine/generation-event.ts";
@@ -20,6 +23,11 @@ export const letterDecoder = {
   decodeToken: letter,
 };
 
+export const letterCodec = {
+  encode: (text: string) => [...text].map((character) => character.charCodeAt(0) - 97),
+  texts: Array.from({ length: 32 }, (_, id) => (id < 29 ? letter(id) : null)),
+};
+
 /** A request, its events as they come, and the last of them. */
 export interface WatchedGeneration {
   readonly generation: Generation;
@@ -32,6 +40,7 @@ let requestCount = 0;
 export function watchGeneration(
   promptTokenIds: readonly number[],
   parameters: Partial<GenerationParameters> & { max_tokens: number },
+  rest: Pick<GenerationOrder, "template"> = {},
 ): WatchedGeneration {
   const events: GenerationEvent[] = [];
   const { promise, resolve } =
@@ -41,13 +50,19 @@ export function watchGeneration(
     {
       requestId: `request-${requestCount}`,
       promptTokenIds,
+      ...rest,
       parameters: generationParametersSchema.parse(parameters),
       listener: (event) => {
         events.push(event);
         if (event.type === "finished") resolve(event);
       },
     },
-    { maxLength: 512, specialTokens: SPECIAL_TOKENS, decoder: letterDecoder },
+    {
+      maxLength: 512,
+      specialTokens: SPECIAL_TOKENS,
+      decoder: letterDecoder,
+      codec: letterCodec,
+    },
   );
   return { generation, events, finished: promise };
 }

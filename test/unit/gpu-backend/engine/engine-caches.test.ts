@@ -66,6 +66,7 @@ async function runRequests(
           maxLength: predictor.maxLength,
           specialTokens: TOKENS,
           decoder: { decode: (ids) => ids.join(" "), decodeToken: String },
+          codec: { encode: () => [], texts: [] },
         },
       ),
     );

@@ -13,7 +13,12 @@ import {
 import { signToken } from "../../../../shared/contracts/signed-token.ts";
 import { parseEvents } from "../../../../shared/event-stream/parse-events.ts";
 import { createFakeMaskPredictor } from "../../../support/fake-mask-predictor.ts";
-import { createMemoryLogger, letterDecoder, SPECIAL_TOKENS } from "../engine/engine-bench.ts";
+import {
+  createMemoryLogger,
+  letterCodec,
+  letterDecoder,
+  SPECIAL_TOKENS,
+} from "../engine/engine-bench.ts";
 
 export const SECRET = "a secret of at least thirty-two characters";
 export const NOW = 1_800_000_000_000;
@@ -53,6 +58,7 @@ export async function startTestNode(options: TestNodeOptions = {}) {
       maxLength: MAX_LENGTH,
       specialTokens: SPECIAL_TOKENS,
       decoder: letterDecoder,
+      codec: letterCodec,
       encodePrompt: (input) =>
         encodeText(
           input.type === "text"

@@ -40,6 +40,11 @@ describe("the bound of a canvas", () => {
         const bound = boundPositions(input, length, 1_000_000);
         expect(bound).toBeGreaterThanOrEqual(Buffer.byteLength(prompt) + length);
         expect(boundPositions(input, length, 64)).toBeLessThanOrEqual(64);
+        const segments = [
+          { type: "text" as const, text: prompt },
+          { type: "hole" as const, length },
+        ];
+        expect(boundPositions({ type: "template", segments }, length, 1_000_000)).toBe(bound);
         const messages = [{ role: "user" as const, content: prompt }];
         expect(boundPositions({ type: "messages", messages }, length, 1_000_000)).toBeGreaterThan(
           bound,
