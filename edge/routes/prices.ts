@@ -17,14 +17,20 @@ import { readNodeUrls } from "./node-urls.ts";
 /** `GET /v1/tiers`: the table, at the account's price. */
 export function listTiers(context: AppContext): Response {
   const { plan } = context.var.caller;
-  const data = tierSchema.options.map((id) => ({
-    id,
-    object: "tier" as const,
-    tokens_per_step: TIERS[id].tokensPerStep,
-    decoding: TIERS[id].decoding,
-    unit_price: toPlanPrice(STEP_UNIT_PRICES[id], plan),
-    is_default: id === DEFAULT_TIER,
-  }));
+  const data = tierSchema.options.map((id) => {
+    const rule = TIERS[id];
+    return {
+      id,
+      object: "tier" as const,
+      tokens_per_step: rule.tokensPerStep,
+      confidence_threshold: rule.confidenceThreshold,
+      cache: rule.cache,
+      early_exit: rule.earlyExit,
+      revision_steps_per_token: rule.revisionStepsPerToken,
+      unit_price: toPlanPrice(STEP_UNIT_PRICES[id], plan),
+      is_default: id === DEFAULT_TIER,
+    };
+  });
   const list: TierList = { object: "list", data };
   return context.json(list);
 }

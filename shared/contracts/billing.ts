@@ -1,15 +1,21 @@
 /** What an account is told of prices, of its money and of what it used. Whole micro-dollars. */
 import { z } from "zod";
 import { ledgerEntrySchema } from "./ledger.ts";
+import { cacheSchema } from "./node-wire.ts";
 import { tierSchema } from "./tiers.ts";
 
 /** A tier, at the account's price. */
 export const pricedTierSchema = z.strictObject({
   id: tierSchema,
   object: z.literal("tier"),
-  /** New tokens for each denoising step. */
+  /** New tokens for each denoising step; under a threshold it may take fewer steps. */
   tokens_per_step: z.int(),
-  decoding: z.string(),
+  /** `null` is LLaDA's schedule: so many tokens a step. */
+  confidence_threshold: z.number().nullable(),
+  cache: cacheSchema,
+  early_exit: z.boolean(),
+  /** Most steps of revision after the others, for each new token. */
+  revision_steps_per_token: z.int(),
   /** Micro-dollars a step unit. */
   unit_price: z.int(),
   is_default: z.boolean(),

@@ -16,6 +16,7 @@ export const STEP_UNIT_PRICES = {
   fast: 10,
   balanced: 20,
   quality: 20,
+  max: 20,
 } as const satisfies Record<Tier, number>;
 
 /**

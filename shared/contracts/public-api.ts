@@ -2,22 +2,27 @@
  * What a client may ask for over the public API: the bodies of the two completion endpoints.
  *
  * Owns: fields, their ranges, which of OpenAI's are refused. Does not own: what an answer looks
- * like (openai-answers.ts), or what only a node can know: the length of a prompt in tokens, and
- * whether steps and blocks fit together.
+ * like (openai-answers.ts), which fields exclude each other (check-fields-together.ts), or what only
+ * a node can know: the length of a prompt in tokens.
  */
 import { z } from "zod";
-import {
-  DEFAULT_GENERATION_LENGTH,
-  MAX_GENERATION_LENGTH,
-  MAX_PROMPT_CHARACTERS,
-} from "./limits.ts";
+import { checkFieldsTogether, toGenerationLength } from "./check-fields-together.ts";
+import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS } from "./limits.ts";
 import {
   type ChatMessage,
   type GenerationParameters,
   generationParametersSchema,
 } from "./node-wire.ts";
 import { neutralChatFields, neutralFields, only, refused, withCode } from "./openai-fields.ts";
-import { DEFAULT_TIER, EXACT_STEPS_TIER, type Tier, tierSchema, tierSteps } from "./tiers.ts";
+import {
+  DEFAULT_TIER,
+  EXACT_STEPS_TIER,
+  TIERS,
+  type Tier,
+  type TierRule,
+  tierSchema,
+  tierSteps,
+} from "./tiers.ts";
 
 const parameters = generationParametersSchema.shape;
 
@@ -42,6 +47,11 @@ const generationFields = {
   remasking: parameters.remasking.unwrap().nullish(),
   temperature: parameters.temperature.unwrap().nullish(),
   cfg_scale: parameters.cfg_scale.unwrap().nullish(),
+  /** The tier's, as are the next three, when it is not set. */
+  confidence_threshold: parameters.confidence_threshold.unwrap().nullish(),
+  cache: parameters.cache.unwrap().nullish(),
+  early_exit: parameters.early_exit.unwrap().nullish(),
+  revision_steps: parameters.revision_steps.unwrap().nullish(),
   seed: parameters.seed.unwrap().nullish(),
   logits_eos_inf: z.boolean().nullish(),
   confidence_eos_eot_inf: z.boolean().nullish(),
@@ -105,12 +115,7 @@ export const chatCompletionRequestSchema = z
     ...generationFields,
     ...neutralChatFields,
   })
-  .refine(...streamOptionsNeedStream())
-  .refine(...tierExcludesSteps())
-  .refine(({ max_tokens: one, max_completion_tokens: other }) => !one || !other || one === other, {
-    path: ["max_completion_tokens"],
-    message: "differs from max_tokens",
-  });
+  .superRefine(checkFieldsTogether);
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
 /** Body of `POST /v1/completions`. */
@@ -146,31 +151,37 @@ export const completionRequestSchema = z
       )
       .nullish(),
   })
-  .refine(...streamOptionsNeedStream())
-  .refine(...tierExcludesSteps());
+  .superRefine(checkFieldsTogether);
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 
 /** A request of either endpoint. */
 type AnyRequest = Omit<CompletionRequest, "prompt" | "best_of" | "echo" | "logprobs" | "suffix"> &
-  Partial<Pick<ChatCompletionRequest, "max_completion_tokens">>;
+  Partial<Pick<ChatCompletionRequest, "max_completion_tokens">> &
+  Partial<Pick<CompletionRequest, "suffix">>;
 
 /** The tier that a request is decoded and priced as. */
 export function toTier({ tier, steps }: Pick<AnyRequest, "tier" | "steps">): Tier {
   return tier ?? (steps ? EXACT_STEPS_TIER : DEFAULT_TIER);
 }
 
-/** What a node is asked for: steps always, other fields that are not set are left for its defaults. */
+/**
+ * What a node is asked for: the steps and how they decode, the tier's where the request does not say;
+ * other fields that are not set are left for the node's defaults.
+ */
 export function toGenerationParameters(request: AnyRequest): GenerationParameters {
   const { stop } = request;
-  const generationLength =
-    request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_GENERATION_LENGTH;
+  const tier = toTier(request);
+  const generationLength = toGenerationLength(request);
+  const rule = fitRule(TIERS[tier], request);
   const set = {
     max_tokens: generationLength,
-    steps:
-      request.steps ??
-      tierSteps(toTier(request), generationLength, request.block_length ?? undefined),
+    steps: request.steps ?? tierSteps(tier, generationLength, request.block_length ?? undefined),
     block_length: request.block_length,
     remasking: request.remasking,
+    confidence_threshold: request.confidence_threshold ?? rule.confidenceThreshold,
+    cache: request.cache ?? rule.cache,
+    early_exit: request.early_exit ?? rule.earlyExit,
+    revision_steps: request.revision_steps ?? rule.revisionStepsPerToken * generationLength,
     temperature: request.temperature,
     cfg_scale: request.cfg_scale,
     seed: request.seed,
@@ -180,6 +191,17 @@ export function toGenerationParameters(request: AnyRequest): GenerationParameter
   };
   const entries = Object.entries(set).filter(([, value]) => value !== null && value !== undefined);
   return generationParametersSchema.parse(Object.fromEntries(entries));
+}
+
+/** A tier's rule without what this request cannot have. */
+function fitRule(rule: TierRule, { remasking, suffix }: AnyRequest): TierRule {
+  const isSure = remasking !== "random";
+  return {
+    ...rule,
+    confidenceThreshold: isSure ? rule.confidenceThreshold : null,
+    revisionStepsPerToken: isSure ? rule.revisionStepsPerToken : 0,
+    earlyExit: rule.earlyExit && !suffix,
+  };
 }
 
 function toChatMessage(message: {
@@ -200,24 +222,4 @@ function isSaid({ role, content }: ChatMessage): boolean {
 
 function countCharacters(messages: readonly ChatMessage[]): number {
   return messages.reduce((sum, { content }) => sum + content.length, 0);
-}
-
-function tierExcludesSteps(): [
-  (request: { tier?: unknown; steps?: unknown }) => boolean,
-  { path: string[]; message: string },
-] {
-  return [
-    ({ tier, steps }) => !tier || !steps,
-    { path: ["tier"], message: "name a tier or the steps, not both" },
-  ];
-}
-
-function streamOptionsNeedStream(): [
-  (request: { stream?: unknown; stream_options?: unknown }) => boolean,
-  { path: string[]; message: string },
-] {
-  return [
-    ({ stream, stream_options: options }) => stream === true || !options,
-    { path: ["stream_options"], message: "needs stream to be true" },
-  ];
 }

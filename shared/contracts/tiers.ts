@@ -1,29 +1,60 @@
 /**
  * Named points on the latency and quality curve, and how each is decoded.
  *
- * Owns: the one table of tiers. Does not own: what a step unit costs (prices.ts).
+ * Owns: the one table of tiers. Does not own: what a step unit costs (prices.ts), the request's own
+ * fields, which go before a tier's (public-api.ts).
  */
 import { z } from "zod";
+import type { Cache } from "./node-wire.ts";
 
 /** A tier's name, from the fewest steps to the most. */
-export const tierSchema = z.enum(["draft", "fast", "balanced", "quality"]);
+export const tierSchema = z.enum(["draft", "fast", "balanced", "quality", "max"]);
 export type Tier = z.infer<typeof tierSchema>;
 
 /** How a tier is decoded. */
 export interface TierRule {
-  /** New tokens for each denoising step: `G` tokens get `G / tokensPerStep` steps. */
+  /**
+   * New tokens for each denoising step: `G` tokens get `G / tokensPerStep` steps, under a threshold at
+   * most.
+   */
   readonly tokensPerStep: number;
-  /** Node's decoder; `schedule` is LLaDA's: so many commits a step, no cache. */
-  readonly decoding: "schedule";
+  /**
+   * Each step commits what the network is at least so sure of, in [0, 1]; `null` is LLaDA's schedule.
+   * Not used under random remasking, which draws its confidences.
+   */
+  readonly confidenceThreshold: number | null;
+  readonly cache: Cache;
+  /** Not where a suffix follows the text. */
+  readonly earlyExit: boolean;
+  /** Revision steps for each new token, at most; none under random remasking. */
+  readonly revisionStepsPerToken: number;
 }
 
-/** The table. A decoder that a node learns is named here, and nowhere else. */
-export const TIERS = {
-  draft: { tokensPerStep: 8, decoding: "schedule" },
-  fast: { tokensPerStep: 4, decoding: "schedule" },
-  balanced: { tokensPerStep: 2, decoding: "schedule" },
-  quality: { tokensPerStep: 1, decoding: "schedule" },
-} as const satisfies Record<Tier, TierRule>;
+/** Fast-dLLM's published threshold. */
+const THRESHOLD = 0.9;
+
+const exact: TierRule = {
+  tokensPerStep: 1,
+  confidenceThreshold: null,
+  cache: "none",
+  earlyExit: false,
+  revisionStepsPerToken: 0,
+};
+const cached: TierRule = {
+  ...exact,
+  confidenceThreshold: THRESHOLD,
+  cache: "dual",
+  earlyExit: true,
+};
+
+/** The table. */
+export const TIERS: Readonly<Record<Tier, TierRule>> = {
+  draft: { ...cached, tokensPerStep: 8 },
+  fast: { ...cached, tokensPerStep: 4 },
+  balanced: { ...cached, tokensPerStep: 2, cache: "prefix", earlyExit: false },
+  quality: exact,
+  max: { ...exact, revisionStepsPerToken: 1 },
+};
 
 /** The tier of a request that names neither a tier nor steps. */
 export const DEFAULT_TIER: Tier = "balanced";
@@ -31,7 +62,8 @@ export const DEFAULT_TIER: Tier = "balanced";
 export const EXACT_STEPS_TIER: Tier = "quality";
 
 /**
- * Denoising steps of a tier: rounded down, at least one, and at least one a block.
+ * Denoising steps of a tier, revision not counted: rounded down, at least one, and at least one a
+ * block.
  *
  * @param blockLength As the request names it; a node that chooses one itself makes it fit.
  */

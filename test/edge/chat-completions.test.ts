@@ -121,7 +121,7 @@ describe("a chat completion", () => {
 
   it("passes a node's refusal on: its code, its message, its field", async ({ expect }) => {
     node.script = (exchange) => exchange.refuse("block_length_not_a_divisor", "block_length");
-    expect(await readError(await ask({ messages, block_length: 7 }))).toMatchObject({
+    expect(await readError(await ask({ messages, block_length: 8 }))).toMatchObject({
       status: 400,
       code: "block_length_not_a_divisor",
       param: "block_length",

@@ -25,7 +25,7 @@ describe("the OpenAPI document", () => {
     };
     expect(schema.schema.required).toEqual(["messages"]);
     expect(Object.keys(schema.schema.properties)).toEqual(
-      expect.arrayContaining(["messages", "tier", "steps", "seed", "stream"]),
+      expect.arrayContaining(["messages", "tier", "steps", "cache", "revision_steps", "stream"]),
     );
   });
 

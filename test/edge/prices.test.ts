@@ -40,12 +40,27 @@ describe("a quote", () => {
       { tier: "fast", max_steps: 16, max_step_units: 16, unit_price: 9, max_cost: 144 },
       { tier: "balanced", max_steps: 32, max_step_units: 32, unit_price: 18, max_cost: 576 },
       { tier: "quality", max_steps: 64, max_step_units: 64, unit_price: 18, max_cost: 1152 },
+      { tier: "max", max_steps: 128, max_step_units: 128, unit_price: 18, max_cost: 2304 },
     ]);
   });
 
   it.for([
     [{ steps: 10 }, { tier: "quality", max_step_units: 10 }],
     [{ tier: "fast" }, { tier: "fast", max_step_units: 16 }],
+    [{ tier: "max" }, { tier: "max", max_step_units: 128 }],
+    [
+      { tier: "max", remasking: "random" },
+      { tier: "max", max_step_units: 64 },
+    ],
+    [
+      { steps: 10, revision_steps: 3 },
+      { tier: "quality", max_step_units: 13 },
+    ],
+    // A step that goes by a threshold commits a token at least.
+    [
+      { steps: 100, confidence_threshold: 0.9 },
+      { tier: "quality", max_step_units: 64 },
+    ],
     [
       { tier: "fast", cfg_scale: 2 },
       { tier: "fast", max_step_units: 32 },
@@ -69,6 +84,9 @@ describe("a quote", () => {
       [{ prompt: "Once", tier: "slow" }, "tier"],
       [{ prompt: "Once", tier: "fast", steps: 3 }, "tier"],
       [{ messages: 3 }, "messages"],
+      [{ prompt: "Once", confidence_threshold: 2 }, "confidence_threshold"],
+      [{ prompt: "Once", revision_steps: 4, remasking: "random" }, "revision_steps"],
+      [{ prompt: "Once", block_length: 5 }, "block_length"],
     ] as const) {
       expect(await readError(await quote(json))).toMatchObject({ status: 400, param });
     }
@@ -84,7 +102,19 @@ describe("the tiers", () => {
       ["fast", 9],
       ["balanced", 18],
       ["quality", 18],
+      ["max", 18],
     ]);
+    expect(data[0]).toEqual({
+      id: "draft",
+      object: "tier",
+      tokens_per_step: 8,
+      confidence_threshold: 0.9,
+      cache: "dual",
+      early_exit: true,
+      revision_steps_per_token: 0,
+      unit_price: 9,
+      is_default: false,
+    });
     expect(data.filter(({ is_default }) => is_default)).toMatchObject([{ id: "balanced" }]);
   });
 });

@@ -118,6 +118,7 @@ const completion = { prompt: "Once", max_tokens: 32, tier: "fast", stop: ["\n"],
 const FIELDS = [
   ...["model", "messages", "prompt", "max_tokens", "steps", "tier", "temperature", "cfg_scale"],
   ...["seed", "stop", "stream", "stream_options", "block_length", "remasking", "n", "logit_bias"],
+  ...["confidence_threshold", "cache", "early_exit", "revision_steps"],
   ...["tools", "response_format", "__proto__", "constructor", "messages.0.content", ""],
 ];
 

@@ -95,6 +95,14 @@ describe("a chat request", () => {
     [{ messages, steps: 0 }, "invalid_parameter", "steps"],
     [{ messages, steps: 1.5 }, "invalid_parameter", "steps"],
     [{ messages, temperature: -1 }, "invalid_parameter", "temperature"],
+    [{ messages, confidence_threshold: 1.5 }, "invalid_parameter", "confidence_threshold"],
+    [{ messages, cache: "triple" }, "invalid_parameter", "cache"],
+    [{ messages, early_exit: "yes" }, "invalid_parameter", "early_exit"],
+    [{ messages, revision_steps: -1 }, "invalid_parameter", "revision_steps"],
+    [{ messages, revision_steps: 8_193 }, "invalid_parameter", "revision_steps"],
+    [{ messages, revision_steps: 1, remasking: "random" }, "invalid_parameter", "revision_steps"],
+    [{ messages, block_length: 7 }, "block_length_not_a_divisor", "block_length"],
+    [{ messages, block_length: 8, steps: 7 }, "more_blocks_than_steps", "steps"],
     [{ messages, seed: "7" }, "invalid_parameter", "seed"],
     [{ messages, stop: ["a", "b", "c", "d", "e"] }, "invalid_parameter", "stop"],
     [{ messages, max_tokens: 5_000 }, "max_tokens_exceeded", "max_tokens"],
@@ -169,6 +177,8 @@ describe("the parameters of a generation", () => {
       logits_eos_inf: false,
       confidence_eos_eot_inf: false,
       stop: [],
+      confidence_threshold: 0.9,
+      cache: "prefix",
       early_exit: false,
       revision_steps: 0,
     });
@@ -178,21 +188,56 @@ describe("the parameters of a generation", () => {
   });
 
   it.for([
-    ["draft", 8],
-    ["fast", 16],
-    ["balanced", 32],
-    ["quality", 64],
-  ] as const)("of the tier %s are %i steps for 64 tokens", async ([tier, steps], { expect }) => {
-    const body = check({ messages, tier });
-    expect(toGenerationParameters(body).steps).toBe(steps);
-    expect(toTier(body)).toBe(tier);
+    ["draft", 8, 0.9, "dual", true, 0],
+    ["fast", 16, 0.9, "dual", true, 0],
+    ["balanced", 32, 0.9, "prefix", false, 0],
+    ["quality", 64, undefined, "none", false, 0],
+    ["max", 64, undefined, "none", false, 64],
+  ] as const)(
+    "of the tier %s are %i steps for 64 tokens, decoded as its table says",
+    async ([tier, steps, threshold, cache, exits, revisions], { expect }) => {
+      const body = check({ messages, tier });
+      expect(toTier(body)).toBe(tier);
+      const parameters = toGenerationParameters(body);
+      expect(parameters).toMatchObject({ steps, cache, early_exit: exits });
+      expect(parameters.confidence_threshold).toBe(threshold);
+      expect(parameters.revision_steps).toBe(revisions);
+    },
+  );
+
+  it("are the request's own where it sets what a tier has", ({ expect }) => {
+    const own = { confidence_threshold: 0.5, cache: "none", early_exit: false, revision_steps: 3 };
+    expect(toGenerationParameters(check({ messages, tier: "draft", ...own }))).toMatchObject({
+      steps: 8,
+      ...own,
+    });
+    expect(toGenerationParameters(check({ messages, tier: "max", revision_steps: 0 }))).toEqual(
+      toGenerationParameters(check({ messages, tier: "quality" })),
+    );
+  });
+
+  it("go by no confidence under random remasking, which draws it", ({ expect }) => {
+    for (const tier of ["draft", "max"] as const) {
+      const parameters = toGenerationParameters(check({ messages, tier, remasking: "random" }));
+      expect(parameters.confidence_threshold).toBeUndefined();
+      expect(parameters.revision_steps).toBe(0);
+    }
+  });
+
+  it("have the tier's early exit only where the text ends what is generated", ({ expect }) => {
+    const body = { prompt: "Once", tier: "draft", suffix: "The end." };
+    expect(toGenerationParameters(checkBody(completionRequestSchema, body))).toMatchObject({
+      early_exit: false,
+      cache: "dual",
+    });
   });
 
   it("have at least one step a block, and exact steps where they are named", ({ expect }) => {
     const blocks = check({ messages, tier: "draft", block_length: 4 });
     expect(toGenerationParameters(blocks).steps).toBe(16);
     const exact = check({ messages, steps: 7 });
-    expect(toGenerationParameters(exact).steps).toBe(7);
+    expect(toGenerationParameters(exact)).toMatchObject({ steps: 7, cache: "none" });
+    expect(toGenerationParameters(exact).confidence_threshold).toBeUndefined();
     expect(toTier(exact)).toBe("quality");
   });
 
@@ -204,6 +249,13 @@ describe("the parameters of a generation", () => {
 });
 
 describe("a completion request", () => {
+  it("has no early exit where a suffix follows its text", ({ expect }) => {
+    const body = { prompt: "Once", suffix: " a cat.", early_exit: true };
+    expect(() => checkBody(completionRequestSchema, body)).toThrowError(
+      expect.objectContaining({ code: "invalid_parameter", param: "early_exit" }),
+    );
+  });
+
   it("takes one prompt, as text or in a list of one", ({ expect }) => {
     for (const prompt of ["Once", ["Once"]]) {
       expect(checkBody(completionRequestSchema, { prompt }).prompt).toBe("Once");

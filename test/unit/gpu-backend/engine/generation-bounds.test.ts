@@ -1,7 +1,15 @@
 /** What a generation may run at most is what was held for it, whatever decodes it. */
 import fc from "fast-check";
 import { describe, it } from "vitest";
+import { quoteGeneration } from "../../../../edge/billing/quote.ts";
+import { checkBody } from "../../../../edge/middleware/check-body.ts";
 import { boundPositions, boundSteps, toStepUnits } from "../../../../shared/contracts/prices.ts";
+import {
+  completionRequestSchema,
+  toGenerationParameters,
+  toTier,
+} from "../../../../shared/contracts/public-api.ts";
+import { tierSchema } from "../../../../shared/contracts/tiers.ts";
 import {
   createFakeMaskPredictor,
   hashedLogits,
@@ -40,6 +48,50 @@ const networks = fc.constantFrom(
   spellingLogits((position) => position % 29),
   spellingLogits((position) => (position > 6 ? SPECIAL_TOKENS.endOfTextTokenId : position)),
 );
+
+/** Bodies that name a tier, or none, and some of the fields that go before it. */
+const bodies = fc
+  .record(
+    {
+      tier: fc.constantFrom(...tierSchema.options),
+      max_tokens: fc.integer({ min: 1, max: 48 }),
+      block_length: fc.constantFrom(1, 2),
+      confidence_threshold: fc.constantFrom(0.3, 1),
+      cache: fc.constantFrom("none", "prefix", "dual"),
+      early_exit: fc.boolean(),
+      revision_steps: fc.integer({ min: 0, max: 8 }),
+      temperature: fc.constantFrom(0, 0.7),
+      cfg_scale: fc.constantFrom(0, 1),
+      remasking: fc.constantFrom("low_confidence", "random"),
+    },
+    { requiredKeys: [] },
+  )
+  .filter((body) => completionRequestSchema.safeParse({ prompt: PROMPT, ...body }).success);
+
+describe("a request", () => {
+  it("is never charged more than is held for it, in any tier", async ({ expect }) => {
+    await fc.assert(
+      fc.asyncProperty(bodies, networks, async (body, logits) => {
+        const request = checkBody(completionRequestSchema, { prompt: PROMPT, ...body });
+        const quoted = {
+          tier: toTier(request),
+          input: { type: "text", text: PROMPT } as const,
+          parameters: toGenerationParameters(request),
+          maxLength: MAX_LENGTH,
+        };
+        const { maxSteps, maxStepUnits } = quoteGeneration(quoted);
+        const engine = createTestEngine(createFakeMaskPredictor({ logits }));
+        const { generation, finished } = watchGeneration([0, 1, 2], quoted.parameters);
+        expect(generation.steps).toBe(maxSteps);
+        engine.submit(generation);
+        const { outcome, usage } = await finished;
+        expect(outcome).toBe("completed");
+        expect(usage.stepUnits).toBeLessThanOrEqual(maxStepUnits);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
 
 describe("a generation", () => {
   it("runs within its bound, pays for what it ran, and ends with the text of its stream", async ({

@@ -1,0 +1,86 @@
+/**
+ * What fields of one completion request must not be together, whatever each is by itself.
+ *
+ * Owns: each combination that no node would run, and the field to blame. Does not own: a field's own
+ * range (public-api.ts).
+ */
+import type { z } from "zod";
+import type { ErrorCode } from "./errors.ts";
+import { DEFAULT_GENERATION_LENGTH } from "./limits.ts";
+import { withCode } from "./openai-fields.ts";
+
+/** The fields that are looked at. */
+interface Fields {
+  readonly max_tokens?: number | null | undefined;
+  readonly max_completion_tokens?: number | null | undefined;
+  readonly tier?: string | null | undefined;
+  readonly steps?: number | null | undefined;
+  readonly block_length?: number | null | undefined;
+  readonly remasking?: string | null | undefined;
+  readonly early_exit?: boolean | null | undefined;
+  readonly revision_steps?: number | null | undefined;
+  readonly suffix?: unknown;
+  readonly stream?: boolean | null | undefined;
+  readonly stream_options?: object | null | undefined;
+}
+
+interface Rule {
+  readonly param: keyof Fields;
+  readonly refusal: { readonly message: string; readonly params?: { readonly code: ErrorCode } };
+  readonly holds: (fields: Fields) => boolean;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    param: "stream_options",
+    refusal: { message: "needs stream to be true" },
+    holds: ({ stream, stream_options: options }) => stream === true || !options,
+  },
+  {
+    param: "tier",
+    refusal: { message: "name a tier or the steps, not both" },
+    holds: ({ tier, steps }) => !tier || !steps,
+  },
+  {
+    param: "max_completion_tokens",
+    refusal: { message: "differs from max_tokens" },
+    holds: ({ max_tokens: one, max_completion_tokens: other }) => !one || !other || one === other,
+  },
+  {
+    param: "block_length",
+    refusal: withCode("block_length_not_a_divisor", "does not divide max_tokens"),
+    holds: (fields) => toGenerationLength(fields) % (fields.block_length ?? 1) === 0,
+  },
+  {
+    param: "steps",
+    refusal: withCode("more_blocks_than_steps", "at least one for each block"),
+    holds: (fields) => {
+      const { steps, block_length: blockLength } = fields;
+      return !steps || !blockLength || toGenerationLength(fields) / blockLength <= steps;
+    },
+  },
+  {
+    param: "revision_steps",
+    refusal: { message: "goes by confidence, which random remasking draws" },
+    holds: ({ remasking, revision_steps: steps }) => !steps || remasking !== "random",
+  },
+  {
+    param: "early_exit",
+    refusal: { message: "the text does not end where a suffix follows it" },
+    holds: ({ early_exit: exits, suffix }) => !exits || !suffix,
+  },
+];
+
+/** Reports the first combination that cannot run. */
+export function checkFieldsTogether(fields: Fields, context: z.RefinementCtx): void {
+  const broken = RULES.find(({ holds }) => !holds(fields));
+  if (broken === undefined) return;
+  context.addIssue({ code: "custom", path: [broken.param], ...broken.refusal });
+}
+
+/** Positions to fill, tokens. */
+export function toGenerationLength(
+  fields: Pick<Fields, "max_tokens" | "max_completion_tokens">,
+): number {
+  return fields.max_completion_tokens ?? fields.max_tokens ?? DEFAULT_GENERATION_LENGTH;
+}
