@@ -1,6 +1,7 @@
 /** The most that a generation can cost, before anything runs. Pure. */
 import type { GenerationParameters, NodeInput } from "#shared/contracts/node-wire.ts";
 import {
+  boundLengthPasses,
   boundPositions,
   boundSteps,
   STEP_UNIT_PRICES,
@@ -30,7 +31,8 @@ export interface Quote {
 export function quoteGeneration(generation: QuotedGeneration): Quote {
   const { tier, input, parameters, maxLength } = generation;
   const maxSteps = boundSteps(parameters);
+  const passes = maxSteps + boundLengthPasses(input, maxSteps);
   const positions = boundPositions(input, parameters.max_tokens, maxLength);
-  const maxStepUnits = toStepUnits(maxSteps, positions, parameters);
+  const maxStepUnits = toStepUnits(passes, positions, parameters);
   return { tier, maxSteps, maxStepUnits, listPrice: STEP_UNIT_PRICES[tier] };
 }

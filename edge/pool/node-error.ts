@@ -42,6 +42,11 @@ export function toPublicError(
 }
 
 function toPublicParam(param: string, input: NodeInput): string {
-  if (param === "input") return input.type === "messages" ? "messages" : "prompt";
+  if (param === "input") return "messages" in input ? "messages" : "prompt";
+  if (input.type === "json") {
+    return param
+      .replace(/^parameters\./, "")
+      .replace(/^schema\b/, "response_format.json_schema.schema");
+  }
   return param.replace(/^parameters\./, "");
 }

@@ -1,11 +1,18 @@
 import type { GenerationParameters } from "#shared/contracts/node-wire.ts";
+import { Canvas } from "../canvas/canvas.ts";
 import type { TemplatePart, TokenCodec } from "../infilling/template.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
 import { ReverseProcess } from "../sampler/reverse-process.ts";
-import { resolveSamplingSettings, type SpecialTokens } from "../sampler/sampling-settings.ts";
-import { Generation } from "./generation.ts";
+import {
+  resolveSamplingSettings,
+  type SamplingSettings,
+  type SpecialTokens,
+} from "../sampler/sampling-settings.ts";
+import { checkLength } from "./check-length.ts";
+import { createInfill } from "./create-infill.ts";
+import { Generation, type GenerationParts } from "./generation.ts";
 import type { GenerationListener } from "./generation-event.ts";
-import { layOutOrder } from "./order-canvas.ts";
+import { FlowingText } from "./generation-text.ts";
 import type { TokenDecoder } from "./text-assembly.ts";
 
 /** What a generation needs to know of the model. */
@@ -22,8 +29,10 @@ export interface GenerationModel {
 export interface GenerationOrder {
   readonly requestId: string;
   readonly promptTokenIds: ArrayLike<number>;
-  /** Text and holes of one length each, after the prompt, which may then be empty. */
+  /** Text and holes after the prompt, which may then be empty. */
   readonly template?: readonly TemplatePart[];
+  /** A JSON Schema, whose values are written after the prompt in place of text. */
+  readonly schema?: Readonly<Record<string, unknown>>;
   readonly parameters: GenerationParameters;
   readonly listener: GenerationListener;
 }
@@ -31,16 +40,60 @@ export interface GenerationOrder {
 /**
  * Puts a request on a canvas of its own.
  *
- * @throws {ApiError} what {@link layOutOrder} and `resolveSamplingSettings` throw.
+ * @throws {ApiError} `empty_prompt`, `context_length_exceeded`, and what {@link createInfill} and
+ *   `resolveSamplingSettings` throw.
  */
 export function createGeneration(order: GenerationOrder, model: GenerationModel): Generation {
-  const { parameters } = order;
-  const { confidence_threshold: threshold } = parameters;
-  const { canvas, constraint } = layOutOrder(order, model);
-  const settings = resolveSamplingSettings(
+  const isInfill = order.template !== undefined || order.schema !== undefined;
+  const run = isInfill
+    ? createInfill(
+        order,
+        model,
+        (length) => chooseSettings(order.parameters, length, true, model),
+        endTokenIds(model),
+      )
+    : createContinuation(order, model);
+  return new Generation({
+    ...run,
+    requestId: order.requestId,
+    maxLength: model.maxLength,
+    decoder: model.decoder,
+    listener: order.listener,
+  });
+}
+
+/** A prompt, then masks to the canvas's end. */
+function createContinuation(
+  { promptTokenIds, parameters }: GenerationOrder,
+  model: GenerationModel,
+): Pick<GenerationParts, "process" | "text"> {
+  checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
+  const settings = chooseSettings(parameters, parameters.max_tokens, false, model);
+  const canvas = Canvas.start({
+    promptTokenIds,
+    generationLength: settings.generationLength,
+    maskTokenId: settings.maskTokenId,
+  });
+  const random = createCounterRandom(parameters.seed, canvas.firstColumn);
+  const ends = { endTokenIds: endTokenIds(model), stops: parameters.stop };
+  return {
+    process: new ReverseProcess(canvas, settings, random),
+    text: new FlowingText(model.decoder, ends),
+  };
+}
+
+/** @param generationLength Columns to fill; fewer than were asked for get as many fewer steps. */
+function chooseSettings(
+  parameters: GenerationParameters,
+  generationLength: number,
+  isTemplate: boolean,
+  model: GenerationModel,
+): SamplingSettings {
+  const { confidence_threshold: threshold, steps, max_tokens: askedLength } = parameters;
+  return resolveSamplingSettings(
     {
-      generationLength: parameters.max_tokens,
-      steps: parameters.steps,
+      generationLength,
+      steps: steps === undefined ? undefined : Math.ceil((steps * generationLength) / askedLength),
       blockLength: parameters.block_length,
       temperature: parameters.temperature,
       guidanceScale: parameters.cfg_scale,
@@ -48,20 +101,17 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
       decoding: threshold === undefined ? undefined : { kind: "threshold", threshold },
       cache: parameters.cache,
       // A template is as long as it is given.
-      earlyExit: parameters.early_exit && canvas.holeColumns === null,
+      earlyExit: parameters.early_exit && !isTemplate,
       revisionSteps: parameters.revision_steps,
       excludeEndOfText: parameters.logits_eos_inf,
       deferEndOfText: parameters.confidence_eos_eot_inf,
     },
     model.specialTokens,
   );
-  const random = createCounterRandom(parameters.seed, canvas.firstColumn);
-  return new Generation({
-    requestId: order.requestId,
-    process: new ReverseProcess(canvas, settings, random, constraint),
-    maxLength: model.maxLength,
-    decoder: model.decoder,
-    stops: parameters.stop,
-    listener: order.listener,
-  });
+}
+
+/** Where a text ends: end-of-text, and end-of-turn where the model has one. */
+function endTokenIds({ specialTokens }: GenerationModel): ReadonlySet<number> {
+  const { endOfTextTokenId, endOfTurnTokenId } = specialTokens;
+  return new Set([endOfTextTokenId, endOfTurnTokenId].filter((id) => id !== null));
 }

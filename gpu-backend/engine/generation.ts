@@ -9,19 +9,20 @@ import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
-import type { ReverseProcess } from "../sampler/reverse-process.ts";
 import type { FinishedEvent, GenerationListener, GenerationUsage } from "./generation-event.ts";
+import type { GenerationText } from "./generation-text.ts";
+import type { GenerationProcess } from "./infill-process.ts";
 import type { Schedulable } from "./scheduler.ts";
-import { TextAssembly, type TokenDecoder } from "./text-assembly.ts";
+import type { TokenDecoder } from "./text-assembly.ts";
 
 /** What a generation is made of; see `create-generation.ts`. */
 export interface GenerationParts {
   readonly requestId: string;
-  readonly process: ReverseProcess;
+  readonly process: GenerationProcess;
+  readonly text: GenerationText;
   /** Columns that the model holds. */
   readonly maxLength: number;
   readonly decoder: TokenDecoder;
-  readonly stops: readonly string[];
   readonly listener: GenerationListener;
 }
 
@@ -29,29 +30,21 @@ export interface GenerationParts {
 export class Generation implements Schedulable {
   readonly requestId: string;
   readonly #maxLength: number;
-  readonly #process: ReverseProcess;
+  readonly #process: GenerationProcess;
   readonly #decoder: TokenDecoder;
-  readonly #assembly: TextAssembly;
+  readonly #text: GenerationText;
   readonly #listener: GenerationListener;
-  /** First column whose token has not been given to the text. */
-  #textColumn: number;
   #hasStarted = false;
   #isCancelled = false;
   #isFinished = false;
 
   constructor(parts: GenerationParts) {
-    const { canvas, settings } = parts.process;
-    const ends = [settings.endOfTextTokenId, settings.endOfTurnTokenId];
     this.requestId = parts.requestId;
     this.#maxLength = parts.maxLength;
     this.#process = parts.process;
     this.#decoder = parts.decoder;
     this.#listener = parts.listener;
-    this.#textColumn = canvas.promptLength;
-    this.#assembly = new TextAssembly(parts.decoder, {
-      endTokenIds: new Set(ends.filter((id) => id !== null)),
-      stops: parts.stops,
-    });
+    this.#text = parts.text;
   }
 
   /** Most denoising steps of the whole run. */
@@ -101,7 +94,7 @@ export class Generation implements Schedulable {
     }
     return {
       promptTokens: canvas.length - canvas.generationLength,
-      completionTokens: this.#assembly.completionTokenCount,
+      completionTokens: this.#text.completionTokenCount,
       steps: step,
       stepsSaved,
       forwardPasses,
@@ -129,13 +122,14 @@ export class Generation implements Schedulable {
   }
 
   /**
-   * Takes the answers for its rows and publishes the step; after the last one, `finished`.
+   * Takes the answers for its rows and publishes the step, if it was one; after the last, `finished`.
    *
    * @param answers One per row of {@link forwardRows}, of the kind that it asks for; overwritten.
    * @throws {ApiError} `session_failed` if the network is broken; nothing is published then.
    */
   commit(answers: readonly RowAnswer[], logitCount: number): void {
     const step = this.#process.commit(answers, logitCount);
+    if (step === null) return;
     const frame = toFrame(step);
     this.#listener({
       type: "step",
@@ -149,7 +143,7 @@ export class Generation implements Schedulable {
       textDelta: this.#extendText(),
     });
     if (!this.#process.isFinished) return;
-    const { finishReason, text } = this.#assembly;
+    const { finishReason, text } = this.#text;
     this.#finish({
       type: "finished",
       outcome: "completed",
@@ -179,9 +173,6 @@ export class Generation implements Schedulable {
   /** Gives the text every token that is final; at the end, the rest too. */
   #extendText(): string {
     const { canvas, finalEnd, isFinished } = this.#process;
-    const start = this.#textColumn;
-    this.#textColumn = finalEnd;
-    const delta = this.#assembly.append(canvas.generatedTokenIds(start, finalEnd));
-    return isFinished ? delta + this.#assembly.finish() : delta;
+    return this.#text.extend(canvas, finalEnd, isFinished);
   }
 }

@@ -21,8 +21,16 @@ import { type Hole, isHole, layOutTemplate, type TemplateSegment } from "./templ
 
 /** Most lengths tried for one hole; of more, evenly spread ones with both ends. */
 export const MAX_LENGTHS_TRIED = 16;
-/** Most rows of one forward pass. */
-const ROWS_PER_PASS = 32;
+/** What a choice may cost. */
+export interface LengthChoiceLimits {
+  /** Rows of all passes; holes that would get fewer than two get their middle length untried. */
+  readonly maxTrials: number;
+  /** Rows of one pass, at least 1. */
+  readonly rowsPerPass: number;
+}
+
+/** Where nobody else waits: every length, in large passes. */
+const UNLIMITED: LengthChoiceLimits = { maxTrials: Number.POSITIVE_INFINITY, rowsPerPass: 32 };
 
 /** One length of one hole. */
 interface Trial {
@@ -37,6 +45,7 @@ export class LengthChoice {
   readonly #maskTokenId: number;
   readonly #middles: readonly number[];
   readonly #trials: readonly Trial[];
+  readonly #rowsPerPass: number;
   readonly #scores: number[] = [];
 
   /** @param segments With at least one hole. */
@@ -44,20 +53,29 @@ export class LengthChoice {
     promptTokenIds: readonly number[],
     segments: readonly TemplateSegment[],
     maskTokenId: number,
+    { maxTrials, rowsPerPass }: LengthChoiceLimits = UNLIMITED,
   ) {
+    this.#rowsPerPass = rowsPerPass;
     this.#promptTokenIds = promptTokenIds;
     this.#segments = segments;
     this.#maskTokenId = maskTokenId;
     const holes = segments.filter(isHole);
     this.#middles = holes.map(({ lengths }) => lengths[(lengths.length - 1) >> 1] ?? 1);
+    const openCount = holes.filter(({ lengths }) => lengths.length > 1).length;
+    const trialsEach = Math.min(MAX_LENGTHS_TRIED, Math.floor(maxTrials / Math.max(1, openCount)));
     this.#trials = holes.flatMap((hole, holeIndex) =>
-      lengthsTried(hole).map((length) => ({ holeIndex, length })),
+      lengthsTried(hole, trialsEach).map((length) => ({ holeIndex, length })),
     );
   }
 
   /** True once every trial has its score; at once where every hole has one length. */
   get isFinished(): boolean {
     return this.#scores.length >= this.#trials.length;
+  }
+
+  /** Rows of the next forward pass. */
+  get rowCount(): number {
+    return this.#nextTrials().length;
   }
 
   /** Rows fed to the network so far. */
@@ -105,7 +123,7 @@ export class LengthChoice {
   }
 
   #nextTrials(): readonly Trial[] {
-    return this.#trials.slice(this.#scores.length, this.#scores.length + ROWS_PER_PASS);
+    return this.#trials.slice(this.#scores.length, this.#scores.length + this.#rowsPerPass);
   }
 
   #layOut({ holeIndex, length }: Trial) {
@@ -125,14 +143,14 @@ export class LengthChoice {
   }
 }
 
-/** The lengths that are scored; none where there is nothing to choose. */
-function lengthsTried({ lengths }: Hole): readonly number[] {
-  if (lengths.length === 1) return [];
-  if (lengths.length <= MAX_LENGTHS_TRIED) return lengths;
+/** The lengths that are scored, at most `maxCount`; none where there is nothing to choose. */
+function lengthsTried({ lengths }: Hole, maxCount: number): readonly number[] {
+  if (lengths.length === 1 || maxCount < 2) return [];
+  if (lengths.length <= maxCount) return lengths;
   const last = lengths.length - 1;
   return Array.from(
-    { length: MAX_LENGTHS_TRIED },
-    (_, i) => lengths[Math.round((i * last) / (MAX_LENGTHS_TRIED - 1))] ?? 1,
+    { length: maxCount },
+    (_, i) => lengths[Math.round((i * last) / (maxCount - 1))] ?? 1,
   );
 }
 

@@ -115,7 +115,11 @@ export class GenerationHandler {
 function readInput(
   input: NodeInput,
   model: ServedModel,
-): Pick<GenerationOrder, "promptTokenIds" | "template"> {
+): Pick<GenerationOrder, "promptTokenIds" | "template" | "schema"> {
+  if (input.type === "json") {
+    const { messages, schema } = input;
+    return { promptTokenIds: model.encodePrompt({ type: "messages", messages }), schema };
+  }
   if (input.type !== "template") return { promptTokenIds: model.encodePrompt(input) };
   const template = input.segments.map((segment) =>
     segment.type === "text"

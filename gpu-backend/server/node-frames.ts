@@ -53,7 +53,7 @@ export function toLastFrame(
     code: event.error.code,
     message: event.error.message,
     param: event.error.param,
-    signed_receipt: receipt.steps > 0 ? signedReceipt : null,
+    signed_receipt: receipt.step_units > 0 ? signedReceipt : null,
   };
 }
 

@@ -2,7 +2,7 @@ import type { NodeInput, NodeModel } from "#shared/contracts/node-wire.ts";
 import type { GenerationModel } from "../engine/create-generation.ts";
 
 /** A prompt as the wire brings it. */
-type PromptInput = Exclude<NodeInput, { type: "template" }>;
+type PromptInput = Extract<NodeInput, { type: "text" | "messages" }>;
 
 /** What the server must know of the one model that its node serves. */
 export interface ServedModel extends GenerationModel {

@@ -5,9 +5,9 @@ import {
   toGenerationParameters,
 } from "./public-api.ts";
 
-/** What a node is to begin from: the conversation, the text, or the text around a hole. */
+/** What a node is to begin from: the conversation, the text, or what is around holes. */
 export function toNodeInput(request: ChatCompletionRequest | CompletionRequest): NodeInput {
-  if ("messages" in request) return { type: "messages", messages: request.messages };
+  if ("messages" in request) return toChatInput(request);
   const { prompt, suffix } = request;
   if (!suffix) return { type: "text", text: prompt };
   return {
@@ -18,4 +18,9 @@ export function toNodeInput(request: ChatCompletionRequest | CompletionRequest):
       { type: "text", text: suffix },
     ],
   };
+}
+
+function toChatInput({ messages, response_format: format }: ChatCompletionRequest): NodeInput {
+  if (format?.type !== "json_schema") return { type: "messages", messages };
+  return { type: "json", messages, schema: format.json_schema.schema };
 }

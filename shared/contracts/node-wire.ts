@@ -85,6 +85,15 @@ export const nodeGenerationRequestSchema = z.strictObject({
       type: z.literal("template"),
       segments: z.array(templateSegmentSchema).min(1).max(1_000),
     }),
+    /**
+     * JSON that is valid under a schema; `max_tokens` bounds its values' tokens together. Before the
+     * first step, rows are fed to choose how long each value is: at most as many as there are steps.
+     */
+    z.strictObject({
+      type: z.literal("json"),
+      messages: z.array(chatMessageSchema).min(1).max(1_000),
+      schema: z.record(z.string(), z.unknown()),
+    }),
   ]),
   parameters: generationParametersSchema,
 });
@@ -181,7 +190,7 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     code: z.string(),
     message: z.string(),
     param: z.string().nullable(),
-    /** Present when steps were executed before it failed. */
+    /** Present when rows were fed to the network before it failed. */
     signed_receipt: z.string().nullable(),
   }),
 ]);

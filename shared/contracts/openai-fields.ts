@@ -50,6 +50,30 @@ export const neutralFields = {
   logit_bias: refused(),
 };
 
+/** What an answer's text shall be. */
+const responseFormatSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text") }),
+  z.strictObject({
+    type: z.literal("json_schema"),
+    json_schema: z.strictObject({
+      name: z.string().max(64).nullish(),
+      description: z.string().nullish(),
+      /** The answer is valid under the schema either way. */
+      strict: z.boolean().nullish(),
+      /** The part of JSON Schema that a model's answer can be held to. */
+      schema: z.record(z.string(), z.unknown()),
+    }),
+  }),
+  z.looseObject({
+    type: z
+      .literal(["json_object", "grammar"])
+      .refine(
+        () => false,
+        withCode("unsupported_parameter", 'only "text" and "json_schema" are supported'),
+      ),
+  }),
+]);
+
 /** The same, of chat completions alone. */
 export const neutralChatFields = {
   metadata: z.record(z.string(), z.string()).nullish(),
@@ -61,13 +85,7 @@ export const neutralChatFields = {
   parallel_tool_calls: z.boolean().nullish(),
   logprobs: only(false),
   top_logprobs: only(0),
-  response_format: z
-    .unknown()
-    .refine(
-      (value) => isNothing(value) || isPlainText(value),
-      withCode("unsupported_parameter", 'only {"type": "text"} is supported'),
-    )
-    .optional(),
+  response_format: responseFormatSchema.nullish(),
   modalities: z
     .unknown()
     .refine(
@@ -85,7 +103,3 @@ export const neutralChatFields = {
   verbosity: refused(),
   web_search_options: refused(),
 };
-
-function isPlainText(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Reflect.get(value, "type") === "text";
-}

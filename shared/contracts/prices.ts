@@ -45,10 +45,12 @@ export function boundPositions(
   generationLength: number,
   maxLength: number,
 ): number {
+  // How much the keys and punctuation of a schema take is known at the node, too.
+  if (input.type === "json") return maxLength;
   return Math.min(maxLength, boundPromptTokens(input) + generationLength);
 }
 
-function boundPromptTokens(input: NodeInput): number {
+function boundPromptTokens(input: Exclude<NodeInput, { type: "json" }>): number {
   if (input.type === "text") return encoder.encode(input.text).length + TEMPLATE_TOKENS;
   if (input.type === "template") {
     return input.segments.reduce(
@@ -77,6 +79,11 @@ export function boundSteps(
   const { max_tokens: tokens, steps = tokens, revision_steps: revisionSteps } = parameters;
   const hasThreshold = parameters.confidence_threshold !== undefined;
   return (hasThreshold ? Math.min(steps, tokens) : steps) + revisionSteps;
+}
+
+/** Passes beside the denoising steps, at most: those that choose how long holes are. */
+export function boundLengthPasses(input: NodeInput, maxSteps: number): number {
+  return input.type === "json" ? maxSteps : 0;
 }
 
 /** Step units of `steps` denoising steps on a canvas of `positions`. */

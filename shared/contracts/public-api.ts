@@ -115,7 +115,19 @@ export const chatCompletionRequestSchema = z
     ...generationFields,
     ...neutralChatFields,
   })
-  .superRefine(checkFieldsTogether);
+  .superRefine(checkFieldsTogether)
+  .refine(({ response_format: format, stop }) => format?.type !== "json_schema" || !stop?.length, {
+    path: ["stop"],
+    ...withCode("unsupported_parameter", "does not go with a JSON schema"),
+  })
+  .refine(
+    ({ response_format: format, block_length: length }) =>
+      format?.type !== "json_schema" || !length,
+    {
+      path: ["block_length"],
+      ...withCode("unsupported_parameter", "does not go with a JSON schema"),
+    },
+  );
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
 /** Body of `POST /v1/completions`. */

@@ -1,4 +1,5 @@
 /** The `openai` package as npm serves it, unchanged but for its base URL and key. */
+import { Ajv } from "ajv";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startTestStack, type TestStack } from "../support/test-stack.ts";
@@ -85,6 +86,48 @@ describe("the openai package", () => {
       text += chunk.choices[0]?.text ?? "";
     }
     expect(text).toBe(whole.choices[0]?.text);
+  });
+
+  it("gets JSON that is valid under its schema, whole and streamed", async ({ expect }) => {
+    const schema = {
+      type: "object",
+      properties: {
+        animal: { enum: ["cat", "dog", "elephant"] },
+        name: { type: "string" },
+        age: { type: "integer", minimum: 0, maximum: 30 },
+      },
+      required: ["animal", "name", "age"],
+      additionalProperties: false,
+    };
+    const request = {
+      model: "default",
+      messages,
+      max_tokens: 32,
+      response_format: {
+        type: "json_schema" as const,
+        json_schema: { name: "pet", schema, strict: true },
+      },
+    };
+    const whole = await client.chat.completions.create(request);
+    const content = whole.choices[0]?.message.content ?? "";
+    expect(new Ajv({ strict: false }).validate(schema, JSON.parse(content))).toBe(true);
+    expect(whole.choices[0]?.finish_reason).toBe("stop");
+    let text = "";
+    for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) {
+      text += chunk.choices[0]?.delta.content ?? "";
+    }
+    expect(text).toBe(content);
+    const json_schema = { name: "bad", schema: { type: "string", pattern: "a+" } };
+    await expect(
+      client.chat.completions.create({
+        ...request,
+        response_format: { type: "json_schema", json_schema },
+      }),
+    ).rejects.toMatchObject({
+      status: 400,
+      code: "schema_not_supported",
+      param: "response_format.json_schema.schema.pattern",
+    });
   });
 
   it("gives the same tokens for the same seed and others for another", async ({ expect }) => {

@@ -9,6 +9,8 @@ import {
   toTier,
 } from "../../../../shared/contracts/public-api.ts";
 
+const jsonFormat = { type: "json_schema", json_schema: { name: "any", schema: { type: "null" } } };
+
 const messages = [{ role: "user", content: "Hi" }];
 const check = (body: unknown) => checkBody(chatCompletionRequestSchema, body);
 
@@ -58,7 +60,9 @@ describe("a chat request", () => {
     [{ logprobs: true }, "logprobs"],
     [{ tools: [{ type: "function" }] }, "tools"],
     [{ tool_choice: "required" }, "tool_choice"],
-    [{ response_format: { type: "json_object" } }, "response_format"],
+    [{ response_format: { type: "json_object" } }, "response_format.type"],
+    [{ response_format: jsonFormat, stop: "x" }, "stop"],
+    [{ response_format: jsonFormat, block_length: 8 }, "block_length"],
     [{ modalities: ["text", "audio"] }, "modalities"],
     [{ logit_bias: { 1: 2 } }, "logit_bias"],
     [{ reasoning_effort: "high" }, "reasoning_effort"],

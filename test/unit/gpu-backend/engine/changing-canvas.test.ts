@@ -2,6 +2,7 @@ import { describe, it } from "vitest";
 import { Canvas } from "../../../../gpu-backend/canvas/canvas.ts";
 import { Generation } from "../../../../gpu-backend/engine/generation.ts";
 import type { GenerationEvent } from "../../../../gpu-backend/engine/generation-event.ts";
+import { FlowingText } from "../../../../gpu-backend/engine/generation-text.ts";
 import { createCounterRandom } from "../../../../gpu-backend/sampler/counter-random.ts";
 import { ReverseProcess } from "../../../../gpu-backend/sampler/reverse-process.ts";
 import {
@@ -14,6 +15,8 @@ import {
   spellingLogits,
 } from "../../../support/fake-mask-predictor.ts";
 import { createTestEngine, letterDecoder, SPECIAL_TOKENS } from "./engine-bench.ts";
+
+const ENDS = new Set([SPECIAL_TOKENS.endOfTextTokenId, SPECIAL_TOKENS.endOfTurnTokenId]);
 
 async function run(request: SamplingRequest, logits: FakeLogits): Promise<GenerationEvent[]> {
   const canvas = Canvas.start({
@@ -31,7 +34,7 @@ async function run(request: SamplingRequest, logits: FakeLogits): Promise<Genera
       process: new ReverseProcess(canvas, settings, createCounterRandom(0, 0)),
       maxLength: 512,
       decoder: letterDecoder,
-      stops: [],
+      text: new FlowingText(letterDecoder, { endTokenIds: ENDS, stops: [] }),
       listener: (event) => {
         events.push(event);
         if (event.type === "finished") resolve();
