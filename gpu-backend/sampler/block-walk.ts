@@ -90,12 +90,17 @@ export class BlockWalk {
     const isLast = this.#blockStep + 1 >= this.#steps();
     if (isPacedBySteps(this.#settings)) {
       const mustFill = isLast && this.#alwaysFills;
-      return { quota, mustProgress: false, fillsFrom: mustFill ? this.start : null };
+      const fillsFrom = mustFill ? this.start : null;
+      return { quota, leastCount: 0, mustProgress: false, fillsFrom };
     }
-    const isFilled = this.#maskedCount() === 0;
+    const maskedCount = this.#maskedCount();
+    const isFilled = maskedCount === 0;
     const leastQuota = isFilled ? 0 : 1;
+    const hasQuotas = this.#quotas.length > 0;
     return {
-      quota: this.#quotas.length > 0 ? Math.max(leastQuota, quota) : candidateCount,
+      quota: hasQuotas ? Math.max(leastQuota, quota) : candidateCount,
+      // An even share of what is left: else the last step alone would bear what no step was sure of.
+      leastCount: hasQuotas ? 0 : Math.ceil(maskedCount / (this.#steps() - this.#blockStep)),
       mustProgress: !isFilled,
       fillsFrom: isLast ? this.start : null,
     };

@@ -15,6 +15,8 @@ import { selectCandidates } from "./selection.ts";
 export interface StepDuty {
   /** Columns that the schedule gives to this step, at most the number of candidates. */
   readonly quota: number;
+  /** Candidates that are chosen at least, the surest first, where the decoder has no quota. */
+  readonly leastCount: number;
   /** The step must write at least one token: the next would see the same canvas and never end. */
   readonly mustProgress: boolean;
   /** Candidates from this column on must all hold a token after this step; null for none. */
@@ -37,10 +39,11 @@ export function denoiseStep(
   const isMask = (index: number) => candidates.tokenIds[index] === settings.maskTokenId;
   // DAEDAL never counts a predicted mask id among what is sure.
   const choice = settings.adaptiveLength === null ? candidates : withoutMasks(candidates, isMask);
-  let chosen = selectCandidates(choice, duty.quota, settings.decoding);
+  const { quota, leastCount } = duty;
+  let chosen = selectCandidates(choice, quota, settings.decoding, leastCount);
   if (duty.mustProgress && chosen.every(isMask)) {
     for (const index of candidates.positions.keys()) scan.replaceMask(index);
-    chosen = selectCandidates(candidates, duty.quota, settings.decoding);
+    chosen = selectCandidates(candidates, quota, settings.decoding, leastCount);
   }
   if (duty.fillsFrom !== null) chosen = fill(scan, chosen, duty.fillsFrom, isMask);
   if (scan.draft !== null) chosen = admitCandidates(scan, scan.draft, chosen, duty.fillsFrom);

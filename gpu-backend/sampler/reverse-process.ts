@@ -209,7 +209,7 @@ export class ReverseProcess {
       draft: this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds),
     });
     const duty = this.#fillsAll()
-      ? { quota: columns.length, mustProgress: true, fillsFrom: 0 }
+      ? { quota: columns.length, leastCount: 0, mustProgress: true, fillsFrom: 0 }
       : this.#walk.duty(columns.length);
     const result = denoiseStep(scan, settings, duty);
     const { forward, start, end, isContext } = this.fedSpan;

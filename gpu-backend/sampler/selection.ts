@@ -13,11 +13,21 @@ export type Choice = Pick<CandidateSet, "confidences" | "entropies">;
  *
  * @param quota What the schedule gives to this step, at most the number of candidates; the other
  *   decoders choose by themselves.
+ * @param leastCount Filled up to with the most confident of the rest.
  * @returns Indexes into the candidates, ascending. Never empty where there are candidates, but for a
  *   quota of 0. Equal confidences or entropies: lowest index first.
  */
-export function selectCandidates(candidates: Choice, quota: number, decoding: Decoding): number[] {
-  const chosen = choose(candidates, quota, decoding);
+export function selectCandidates(
+  candidates: Choice,
+  quota: number,
+  decoding: Decoding,
+  leastCount = 0,
+): number[] {
+  let chosen = choose(candidates, quota, decoding);
+  if (chosen.length < leastCount) {
+    const surest = new Set([...chosen, ...rank(candidates.confidences)]);
+    chosen = [...surest].slice(0, leastCount);
+  }
   return chosen.sort((a, b) => a - b);
 }
 

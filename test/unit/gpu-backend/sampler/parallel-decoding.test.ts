@@ -111,17 +111,18 @@ describe("a decoder that fills its blocks", () => {
     );
   });
 
-  it("fills the rest at its last step, without the mask id", async ({ expect }) => {
-    const { steps } = await run(
+  it("meets a low cap evenly, and fills its block without the mask id", async ({ expect }) => {
+    const { process, steps } = await run(
       [1],
       {
-        generationLength: 6,
-        blockLength: 6,
-        steps: 2,
+        generationLength: 7,
+        blockLength: 7,
+        steps: 3,
         decoding: { kind: "threshold", threshold: 1 },
       },
       stubbornLogits,
     );
-    expect(steps.map((step) => step.committed.length)).toEqual([1, 5]);
+    expect(steps.map((step) => step.committed.length)).toEqual([3, 2, 2]);
+    expect([...process.canvas.tokenIds]).not.toContain(MASK);
   });
 });

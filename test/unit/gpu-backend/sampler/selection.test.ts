@@ -3,12 +3,13 @@ import { describe, it } from "vitest";
 import type { Decoding } from "../../../../gpu-backend/sampler/decoding.ts";
 import { selectCandidates } from "../../../../gpu-backend/sampler/selection.ts";
 
-function select(confidences: number[], decoding: Decoding, quota = 0): number[] {
+function select(confidences: number[], decoding: Decoding, quota = 0, leastCount = 0): number[] {
   const entropies = Float64Array.from(confidences, (confidence) => 1 - confidence);
   return selectCandidates(
     { confidences: Float64Array.from(confidences), entropies },
     quota,
     decoding,
+    leastCount,
   );
 }
 
@@ -34,6 +35,16 @@ describe("selectCandidates", () => {
         expect(chosen).toEqual(wanted);
       }),
     );
+  });
+
+  it("takes the surest beside them where it must take more", ({ expect }) => {
+    const values = [0.2, 0.95, 0.6, 0.4, 0.6];
+    const threshold = { kind: "threshold", threshold: 0.9 } as const;
+    expect(select(values, threshold, 0, 1)).toEqual([1]);
+    expect(select(values, threshold, 0, 2)).toEqual([1, 2]);
+    expect(select(values, threshold, 0, 4)).toEqual([1, 2, 3, 4]);
+    expect(select(values, { kind: "threshold", threshold: 0.5 }, 0, 2)).toEqual([1, 2, 4]);
+    expect(select(values, { kind: "entropy-bound", bound: 0 }, 0, 9)).toEqual([0, 1, 2, 3, 4]);
   });
 
   it("takes the longest run of ranks that the factor allows", ({ expect }) => {
