@@ -7,6 +7,7 @@ import {
   rotateKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
 import { quoteRequestSchema } from "#shared/contracts/billing.ts";
+import { infillRequestSchema } from "#shared/contracts/infill.ts";
 import { postedReceiptSchema } from "#shared/contracts/node-wire.ts";
 import {
   chatCompletionRequestSchema,
@@ -25,6 +26,7 @@ import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
 import { createDocsHandler } from "./routes/docs.ts";
 import { answerHealth } from "./routes/health.ts";
+import { createInfill } from "./routes/infill.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
@@ -74,6 +76,7 @@ function routeGenerations(app: Hono<AppEnvironment>): void {
     validateBody(completionRequestSchema),
     createCompletion,
   );
+  app.post("/v1/infill", recognize(), bodyLimit(), validateBody(infillRequestSchema), createInfill);
 }
 
 /** What there is, and what it costs. */

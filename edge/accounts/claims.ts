@@ -5,6 +5,7 @@
  * key. An answer holds generated text: it is kept no longer than its claim.
  * Owns: claims and kept answers. Does not own: which key a request bears (edge/routes).
  */
+import type { FilledHole } from "#shared/contracts/node-wire.ts";
 import type { FinishReason, Usage } from "#shared/contracts/openai-answers.ts";
 import { numberOf, optionalTextOf, type Sql, textOf } from "./sql.ts";
 
@@ -25,6 +26,8 @@ export interface KeptAnswer {
   readonly createdAt: number;
   readonly model: { readonly id: string; readonly weights_digest: string };
   readonly text: string;
+  /** Of a template, in its order. */
+  readonly holes?: readonly FilledHole[];
   readonly finishReason: FinishReason;
   readonly usage: Usage;
 }

@@ -4,12 +4,14 @@
  * Owns: settling once however often it is told to, and what becomes of a hold without a receipt.
  * Does not own: the ledger (edge/accounts), hearing of receipts (edge/pool).
  */
-import type { Receipt } from "#shared/contracts/node-wire.ts";
+import type { FilledHole, Receipt } from "#shared/contracts/node-wire.ts";
 import type { Bill, FinishReason } from "#shared/contracts/openai-answers.ts";
 
 /** What a generation came to, beside its bill. */
 export interface AnswerText {
   readonly text: string;
+  /** Of a template, in its order. */
+  readonly holes?: readonly FilledHole[];
   readonly finishReason: FinishReason;
 }
 

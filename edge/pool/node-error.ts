@@ -42,11 +42,17 @@ export function toPublicError(
 }
 
 function toPublicParam(param: string, input: NodeInput): string {
-  if (param === "input") return "messages" in input ? "messages" : "prompt";
+  if (param === "input") return toFieldName(input);
   if (input.type === "json") {
     return param
       .replace(/^parameters\./, "")
       .replace(/^schema\b/, "response_format.json_schema.schema");
   }
   return param.replace(/^parameters\./, "");
+}
+
+/** Where the client wrote what the generation begins from. */
+function toFieldName(input: NodeInput): string {
+  if ("messages" in input) return "messages";
+  return input.type === "template" ? input.field : "prompt";
 }

@@ -20,6 +20,7 @@ import {
   usageQuerySchema,
   usageReportSchema,
 } from "#shared/contracts/billing.ts";
+import { infillAnswerSchema, infillRequestSchema } from "#shared/contracts/infill.ts";
 import { ledgerEntrySchema } from "#shared/contracts/ledger.ts";
 import {
   chatCompletionSchema,
@@ -72,6 +73,15 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "Continues a text.",
     body: completionRequestSchema,
     answer: completionSchema,
+  },
+  {
+    method: "post",
+    path: "/v1/infill",
+    summary: "Fills the holes of a text, wherever they are.",
+    bearer: "inference key",
+    body: infillRequestSchema,
+    status: 200,
+    answer: infillAnswerSchema,
   },
   {
     ...read,

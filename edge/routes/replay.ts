@@ -21,9 +21,10 @@ export function replay(answer: KeptAnswer): RunningGeneration {
 
 async function* tell({
   text,
+  holes,
   finishReason,
   usage,
 }: KeptAnswer): AsyncGenerator<RelayedEvent, void, void> {
   yield { type: "text", text };
-  yield { type: "answer", text, finishReason, usage };
+  yield { type: "answer", text, finishReason, usage, ...(holes && { holes }) };
 }

@@ -7,7 +7,7 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { NodeFrame, NodeModel } from "#shared/contracts/node-wire.ts";
 import { type Bill, toUsage } from "#shared/contracts/openai-answers.ts";
-import type { Tab } from "../billing/tab.ts";
+import type { AnswerText, Tab } from "../billing/tab.ts";
 import type { NodeEvent } from "../pool/node-events.ts";
 import type { NodeGeneration } from "../pool/node-pool.ts";
 import type { RelayedEvent } from "../streaming/chunk-stream.ts";
@@ -37,6 +37,8 @@ export interface RunningGeneration {
 
 /** What an answer tells of the model that gave it. */
 export type AnsweringModel = Pick<NodeModel, "id" | "weights_digest">;
+
+type DoneFrame = Extract<NodeFrame, { type: "done" }>;
 
 /** What a running generation is made of. */
 export interface RunningParts {
@@ -125,17 +127,19 @@ async function* relay(
     else if (event.frame.type !== "done") {
       yield { type: "text", text: event.frame.type === "step" ? event.frame.text_delta : "" };
     } else {
-      const { text, finish_reason: finishReason, receipt } = event.frame;
-      const usage = toUsage(receipt, await settleAnswer(event.frame, tab));
-      yield { type: "answer", text, finishReason, usage };
+      const usage = toUsage(event.frame.receipt, await settleAnswer(event.frame, tab));
+      yield { type: "answer", ...toAnswerText(event.frame), usage };
     }
   }
 }
 
 /** Charges an answer: once, whoever asks for the bill. */
-function settleAnswer(frame: Extract<NodeFrame, { type: "done" }>, tab: Tab): Promise<Bill> {
-  const { text, finish_reason: finishReason, receipt } = frame;
-  return tab.settle(receipt, { text, finishReason });
+function settleAnswer(frame: DoneFrame, tab: Tab): Promise<Bill> {
+  return tab.settle(frame.receipt, toAnswerText(frame));
+}
+
+function toAnswerText({ text, holes, finish_reason: finishReason }: DoneFrame): AnswerText {
+  return { text, finishReason, ...(holes && { holes }) };
 }
 
 /** Reads to the end, for the receipt in it; gives up when it takes too long. */

@@ -6,6 +6,7 @@
  */
 import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
 import type { ApiError } from "#shared/contracts/errors.ts";
+import type { FilledHole } from "#shared/contracts/node-wire.ts";
 import type { FinishReason, Usage } from "#shared/contracts/openai-answers.ts";
 import { encodeComment, encodeEvent } from "#shared/event-stream/encode-event.ts";
 
@@ -13,6 +14,8 @@ import { encodeComment, encodeEvent } from "#shared/event-stream/encode-event.ts
 export interface AnswerEvent {
   readonly type: "answer";
   readonly text: string;
+  /** Of a template, in its order. */
+  readonly holes?: readonly FilledHole[];
   readonly finishReason: FinishReason;
   readonly usage: Usage;
 }

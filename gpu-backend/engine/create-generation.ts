@@ -66,7 +66,7 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
 function createContinuation(
   { promptTokenIds, parameters }: GenerationOrder,
   model: GenerationModel,
-): Pick<GenerationParts, "process" | "text"> {
+): Pick<GenerationParts, "process" | "text" | "readHoles"> {
   checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
   const settings = chooseSettings(parameters, parameters.max_tokens, false, model);
   const canvas = Canvas.start({
@@ -79,6 +79,7 @@ function createContinuation(
   return {
     process: new ReverseProcess(canvas, settings, random),
     text: new FlowingText(model.decoder, ends),
+    readHoles: null,
   };
 }
 

@@ -23,6 +23,7 @@ import { ReverseProcess } from "../sampler/reverse-process.ts";
 import type { SamplingSettings } from "../sampler/sampling-settings.ts";
 import { checkLength } from "./check-length.ts";
 import type { GenerationModel, GenerationOrder } from "./create-generation.ts";
+import type { FilledHole } from "./generation-event.ts";
 import { FlowingText, type GenerationText, RenderedText } from "./generation-text.ts";
 import { InfillProcess } from "./infill-process.ts";
 
@@ -33,6 +34,7 @@ const LENGTH_ROWS_PER_PASS = 8;
 export interface Infill {
   readonly process: InfillProcess;
   readonly text: GenerationText;
+  readonly readHoles: (() => FilledHole[]) | null;
 }
 
 /**
@@ -85,7 +87,17 @@ export function createInfill(
     skeleton === null
       ? new FlowingText(model.decoder, { endTokenIds, stops: parameters.stop })
       : new RenderedText(() => skeleton.render(process.holeTokenIds).text);
-  return { process, text };
+  const readHoles = skeleton === null ? () => readFilled(process, model) : null;
+  return { process, text, readHoles };
+}
+
+/** A hole's text is what the text gains by its ids, since decoders look at what stands before. */
+function readFilled({ canvas, holes }: InfillProcess, { decoder }: GenerationModel): FilledHole[] {
+  const decodeUpTo = (end: number) => decoder.decode([...canvas.tokenIds.subarray(0, end)]);
+  return holes.map(({ start, end }) => ({
+    text: decodeUpTo(end).slice(decodeUpTo(start).length),
+    tokenCount: end - start,
+  }));
 }
 
 /** Values short enough that all of them fit into `maxTokens`. */

@@ -49,6 +49,12 @@ export interface StepEvent extends DenoisingFrame {
   readonly textDelta: string;
 }
 
+/** A hole that has its tokens. */
+export interface FilledHole {
+  readonly text: string;
+  readonly tokenCount: number;
+}
+
 /** The last event of every generation. */
 export type FinishedEvent =
   | {
@@ -56,6 +62,8 @@ export type FinishedEvent =
       readonly outcome: "completed";
       readonly finishReason: FinishReason;
       readonly text: string;
+      /** Of a template, in its order; null where there is none. */
+      readonly holes: readonly FilledHole[] | null;
       readonly usage: GenerationUsage;
     }
   | {

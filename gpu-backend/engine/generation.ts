@@ -9,7 +9,12 @@ import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
-import type { FinishedEvent, GenerationListener, GenerationUsage } from "./generation-event.ts";
+import type {
+  FilledHole,
+  FinishedEvent,
+  GenerationListener,
+  GenerationUsage,
+} from "./generation-event.ts";
 import type { GenerationText } from "./generation-text.ts";
 import type { GenerationProcess } from "./infill-process.ts";
 import type { Schedulable } from "./scheduler.ts";
@@ -20,6 +25,8 @@ export interface GenerationParts {
   readonly requestId: string;
   readonly process: GenerationProcess;
   readonly text: GenerationText;
+  /** Reads a template's holes once they are filled; null where there is no template. */
+  readonly readHoles: (() => FilledHole[]) | null;
   /** Columns that the model holds. */
   readonly maxLength: number;
   readonly decoder: TokenDecoder;
@@ -33,6 +40,7 @@ export class Generation implements Schedulable {
   readonly #process: GenerationProcess;
   readonly #decoder: TokenDecoder;
   readonly #text: GenerationText;
+  readonly #readHoles: (() => FilledHole[]) | null;
   readonly #listener: GenerationListener;
   #hasStarted = false;
   #isCancelled = false;
@@ -45,6 +53,7 @@ export class Generation implements Schedulable {
     this.#decoder = parts.decoder;
     this.#listener = parts.listener;
     this.#text = parts.text;
+    this.#readHoles = parts.readHoles;
   }
 
   /** Most denoising steps of the whole run. */
@@ -149,6 +158,7 @@ export class Generation implements Schedulable {
       outcome: "completed",
       finishReason,
       text,
+      holes: this.#readHoles?.() ?? null,
       usage: this.usage,
     });
   }

@@ -119,6 +119,11 @@ export class InfillProcess implements GenerationProcess {
     return this.#run.process.finalEnd;
   }
 
+  /** In the template's order; as long as may be until their lengths are chosen. */
+  get holes(): readonly PlacedHole[] {
+    return this.#run.holes;
+  }
+
   /** Token ids of each hole, in order; masked ones among them until it is finished. */
   get holeTokenIds(): number[][] {
     const { tokenIds } = this.canvas;

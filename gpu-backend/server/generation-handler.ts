@@ -124,7 +124,7 @@ function readInput(
   const template = input.segments.map((segment) =>
     segment.type === "text"
       ? segment.text
-      : { minLength: segment.length, maxLength: segment.length },
+      : { minLength: segment.min_length ?? segment.length, maxLength: segment.length },
   );
   return { promptTokenIds: [], template };
 }

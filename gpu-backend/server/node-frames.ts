@@ -44,6 +44,11 @@ export function toLastFrame(
       type: "done",
       finish_reason: event.finishReason,
       text: event.text,
+      ...(event.holes === null
+        ? {}
+        : {
+            holes: event.holes.map(({ text, tokenCount }) => ({ text, token_count: tokenCount })),
+          }),
       receipt,
       signed_receipt: signedReceipt,
     };

@@ -12,6 +12,7 @@ export function toNodeInput(request: ChatCompletionRequest | CompletionRequest):
   if (!suffix) return { type: "text", text: prompt };
   return {
     type: "template",
+    field: "prompt",
     segments: [
       { type: "text", text: prompt },
       { type: "hole", length: toGenerationParameters(request).max_tokens },

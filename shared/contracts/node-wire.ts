@@ -66,8 +66,10 @@ const templateSegmentSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_PROMPT_CHARACTERS) }),
   z.strictObject({
     type: z.literal("hole"),
-    /** Tokens. */
+    /** Tokens, at most. */
     length: z.int().min(1).max(MAX_GENERATION_LENGTH),
+    /** Tokens, at least: the node chooses; as many as `length` when left out. */
+    min_length: z.int().min(1).max(MAX_GENERATION_LENGTH).optional(),
   }),
 ]);
 
@@ -80,9 +82,14 @@ export const nodeGenerationRequestSchema = z.strictObject({
       type: z.literal("messages"),
       messages: z.array(chatMessageSchema).min(1).max(1_000),
     }),
-    /** Holes to fill; `max_tokens` is the sum of their lengths, the text is theirs alone. */
+    /**
+     * Holes to fill; `max_tokens` is the sum of their lengths, the text is theirs alone. Open lengths
+     * are chosen as those of `json` are.
+     */
     z.strictObject({
       type: z.literal("template"),
+      /** Where the client wrote it, for what is wrong with it. */
+      field: z.enum(["prompt", "template"]),
       segments: z.array(templateSegmentSchema).min(1).max(1_000),
     }),
     /**
@@ -148,6 +155,10 @@ const committedPositionSchema = z.strictObject({
   text: z.string(),
 });
 
+/** A hole of a template, filled. */
+const filledHoleSchema = z.strictObject({ text: z.string(), token_count: z.int() });
+export type FilledHole = z.infer<typeof filledHoleSchema>;
+
 /** One event of a node's stream. */
 export const nodeFrameSchema = z.discriminatedUnion("type", [
   /** Accepted; `ahead` requests run or wait before it. */
@@ -181,6 +192,8 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     finish_reason: z.enum(["stop", "length"]),
     /** The whole text; equals the concatenated `text_delta`s. */
     text: z.string(),
+    /** Of a template, in its order. */
+    holes: z.array(filledHoleSchema).optional(),
     receipt: receiptSchema,
     /** The receipt as a signed token, see signed-token.ts. */
     signed_receipt: z.string(),

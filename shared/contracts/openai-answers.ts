@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Receipt } from "./node-wire.ts";
 
 /** What was read, written and executed. */
-const usageSchema = z.strictObject({
+export const usageSchema = z.strictObject({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),

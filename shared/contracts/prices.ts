@@ -83,7 +83,13 @@ export function boundSteps(
 
 /** Passes beside the denoising steps, at most: those that choose how long holes are. */
 export function boundLengthPasses(input: NodeInput, maxSteps: number): number {
-  return input.type === "json" ? maxSteps : 0;
+  const isOpen =
+    input.type === "json" ||
+    (input.type === "template" &&
+      input.segments.some(
+        (segment) => segment.type === "hole" && segment.min_length !== undefined,
+      ));
+  return isOpen ? maxSteps : 0;
 }
 
 /** Step units of `steps` denoising steps on a canvas of `positions`. */

@@ -35,11 +35,10 @@ const maxTokensSchema = z
     withCode("max_tokens_exceeded", `at most ${MAX_GENERATION_LENGTH} tokens`),
   );
 
-/** Our fields, and OpenAI's that we act on, of both endpoints. */
-const generationFields = {
+/** How tokens are chosen, on every endpoint that writes some. */
+export const samplingFields = {
   /** A model's id, or `default`. */
   model: z.string().min(1).max(200).nullish(),
-  max_tokens: maxTokensSchema.nullish(),
   /** A named number of steps; excludes `steps`. */
   tier: tierSchema.nullish(),
   steps: parameters.steps.unwrap().nullish(),
@@ -47,12 +46,19 @@ const generationFields = {
   remasking: parameters.remasking.unwrap().nullish(),
   temperature: parameters.temperature.unwrap().nullish(),
   cfg_scale: parameters.cfg_scale.unwrap().nullish(),
-  /** The tier's, as are the next three, when it is not set. */
+  /** The tier's, as are the next two, when it is not set. */
   confidence_threshold: parameters.confidence_threshold.unwrap().nullish(),
   cache: parameters.cache.unwrap().nullish(),
-  early_exit: parameters.early_exit.unwrap().nullish(),
   revision_steps: parameters.revision_steps.unwrap().nullish(),
   seed: parameters.seed.unwrap().nullish(),
+};
+
+/** Our fields, and OpenAI's that we act on, of both completion endpoints. */
+const generationFields = {
+  ...samplingFields,
+  max_tokens: maxTokensSchema.nullish(),
+  /** The tier's when it is not set. */
+  early_exit: parameters.early_exit.unwrap().nullish(),
   logits_eos_inf: z.boolean().nullish(),
   confidence_eos_eot_inf: z.boolean().nullish(),
   stop: z.union([z.string().min(1).max(256), parameters.stop.unwrap()]).nullish(),
@@ -166,8 +172,11 @@ export const completionRequestSchema = z
   .superRefine(checkFieldsTogether);
 export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 
-/** A request of either endpoint. */
-type AnyRequest = Omit<CompletionRequest, "prompt" | "best_of" | "echo" | "logprobs" | "suffix"> &
+/** A request of any endpoint that generates. */
+type AnyRequest = Omit<
+  CompletionRequest,
+  "prompt" | "best_of" | "echo" | "logprobs" | "suffix" | keyof typeof neutralFields
+> &
   Partial<Pick<ChatCompletionRequest, "max_completion_tokens">> &
   Partial<Pick<CompletionRequest, "suffix">>;
 

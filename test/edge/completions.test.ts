@@ -45,6 +45,7 @@ describe("a completion", () => {
     expect(request?.parameters.max_tokens).toBe(8);
     expect(request?.input).toEqual({
       type: "template",
+      field: "prompt",
       segments: [
         { type: "text", text: "Once " },
         { type: "hole", length: 8 },

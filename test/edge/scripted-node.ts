@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { toErrorBody } from "../../shared/contracts/error-body.ts";
 import { ApiError, type ErrorCode } from "../../shared/contracts/errors.ts";
 import {
+  type FilledHole,
   type NodeFrame,
   type NodeGenerationRequest,
   type NodeModel,
@@ -35,7 +36,11 @@ interface Exchange {
   /** Sends an `error` frame, with a receipt for `steps` unless that is 0, and ends. */
   fail(code: ErrorCode, steps: number): Promise<void>;
   /** Sends steps that spell `pieces`, then `done`, and ends. */
-  complete(pieces: readonly string[], changes?: Partial<Receipt>): Promise<void>;
+  complete(
+    pieces: readonly string[],
+    changes?: Partial<Receipt>,
+    holes?: readonly FilledHole[],
+  ): Promise<void>;
 }
 
 /** Plays one generation. */
@@ -146,9 +151,10 @@ async function openExchange(
       send({ type: "error", code, message: `Failed: ${code}.`, param: null, signed_receipt });
       response.end();
     },
-    async complete(pieces, changes = {}) {
+    async complete(pieces, changes = {}, holes) {
       for (const [i, piece] of pieces.entries()) send(stepFrame(i + 1, piece));
-      send(await doneFrame(request.request_id, pieces, changes));
+      const done = await doneFrame(request.request_id, pieces, changes);
+      send(holes === undefined ? done : { ...done, holes: [...holes] });
       response.end();
     },
   };
@@ -195,7 +201,7 @@ async function doneFrame(
   requestId: string,
   pieces: readonly string[],
   changes: Partial<Receipt>,
-): Promise<NodeFrame> {
+): Promise<Extract<NodeFrame, { type: "done" }>> {
   const receipt = createReceipt(requestId, pieces.length, changes);
   return {
     type: "done",

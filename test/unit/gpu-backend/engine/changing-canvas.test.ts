@@ -35,6 +35,7 @@ async function run(request: SamplingRequest, logits: FakeLogits): Promise<Genera
       maxLength: 512,
       decoder: letterDecoder,
       text: new FlowingText(letterDecoder, { endTokenIds: ENDS, stops: [] }),
+      readHoles: null,
       listener: (event) => {
         events.push(event);
         if (event.type === "finished") resolve();

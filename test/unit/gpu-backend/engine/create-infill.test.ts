@@ -49,6 +49,26 @@ describe("a template's generation", () => {
       block_length: 2,
     });
     expect(finished).toMatchObject({ text: "abefgi", usage: { promptTokens: 3, steps: 3 } });
+    expect(finished).toHaveProperty("holes", [
+      { text: "ab", tokenCount: 2 },
+      { text: "efg", tokenCount: 3 },
+      { text: "i", tokenCount: 1 },
+    ]);
+  });
+
+  it("chooses an open length by rows that it pays for, and gets as many steps", async ({
+    expect,
+  }) => {
+    const { finished } = await fill(["x", { minLength: 1, maxLength: 4 }, "y"], {
+      max_tokens: 4,
+      steps: 4,
+    });
+    const length = finished.usage.completionTokens;
+    expect(finished).toMatchObject({
+      text: "bcde".slice(0, length),
+      holes: [{ tokenCount: length }],
+      usage: { promptTokens: 2, steps: length, forwardPasses: length + 4 },
+    });
   });
 
   it("never writes a special token into a hole, and runs to its end", async ({ expect }) => {

@@ -44,7 +44,9 @@ describe("the bound of a canvas", () => {
           { type: "text" as const, text: prompt },
           { type: "hole" as const, length },
         ];
-        expect(boundPositions({ type: "template", segments }, length, 1_000_000)).toBe(bound);
+        expect(
+          boundPositions({ type: "template", field: "prompt", segments }, length, 1_000_000),
+        ).toBe(bound);
         const messages = [{ role: "user" as const, content: prompt }];
         expect(boundPositions({ type: "messages", messages }, length, 1_000_000)).toBeGreaterThan(
           bound,
