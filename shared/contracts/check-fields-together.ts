@@ -19,7 +19,9 @@ interface Fields {
   readonly remasking?: string | null | undefined;
   readonly early_exit?: boolean | null | undefined;
   readonly revision_steps?: number | null | undefined;
-  readonly suffix?: unknown;
+  readonly stop?: string | readonly string[] | null | undefined;
+  readonly suffix?: string | null | undefined;
+  readonly response_format?: { readonly type: string } | null | undefined;
   readonly stream?: boolean | null | undefined;
   readonly stream_options?: object | null | undefined;
 }
@@ -29,6 +31,8 @@ interface Rule {
   readonly refusal: { readonly message: string; readonly params?: { readonly code: ErrorCode } };
   readonly holds: (fields: Fields) => boolean;
 }
+
+const needsNoSchema = withCode("unsupported_parameter", "does not go with a JSON schema");
 
 const RULES: readonly Rule[] = [
   {
@@ -45,6 +49,16 @@ const RULES: readonly Rule[] = [
     param: "max_completion_tokens",
     refusal: { message: "differs from max_tokens" },
     holds: ({ max_tokens: one, max_completion_tokens: other }) => !one || !other || one === other,
+  },
+  {
+    param: "stop",
+    refusal: needsNoSchema,
+    holds: (fields) => !fields.stop?.length || !isJson(fields),
+  },
+  {
+    param: "block_length",
+    refusal: needsNoSchema,
+    holds: (fields) => !fields.block_length || !isJson(fields),
   },
   {
     param: "block_length",
@@ -66,8 +80,10 @@ const RULES: readonly Rule[] = [
   },
   {
     param: "early_exit",
-    refusal: { message: "the text does not end where a suffix follows it" },
-    holds: ({ early_exit: exits, suffix }) => !exits || !suffix,
+    refusal: {
+      message: "does not go with a suffix or a JSON schema, which are filled whole",
+    },
+    holds: (fields) => !fields.early_exit || hasOpenEnd(fields),
   },
 ];
 
@@ -76,6 +92,15 @@ export function checkFieldsTogether(fields: Fields, context: z.RefinementCtx): v
   const broken = RULES.find(({ holds }) => !holds(fields));
   if (broken === undefined) return;
   context.addIssue({ code: "custom", path: [broken.param], ...broken.refusal });
+}
+
+/** Tells whether the text may end before its last position: nothing given follows it. */
+export function hasOpenEnd(fields: Pick<Fields, "suffix" | "response_format">): boolean {
+  return !fields.suffix && !isJson(fields);
+}
+
+function isJson({ response_format: format }: Pick<Fields, "response_format">): boolean {
+  return format?.type === "json_schema";
 }
 
 /** Positions to fill, tokens. */

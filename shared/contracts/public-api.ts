@@ -6,7 +6,7 @@
  * a node can know: the length of a prompt in tokens.
  */
 import { z } from "zod";
-import { checkFieldsTogether, toGenerationLength } from "./check-fields-together.ts";
+import { checkFieldsTogether, hasOpenEnd, toGenerationLength } from "./check-fields-together.ts";
 import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS } from "./limits.ts";
 import {
   type ChatMessage,
@@ -121,19 +121,7 @@ export const chatCompletionRequestSchema = z
     ...generationFields,
     ...neutralChatFields,
   })
-  .superRefine(checkFieldsTogether)
-  .refine(({ response_format: format, stop }) => format?.type !== "json_schema" || !stop?.length, {
-    path: ["stop"],
-    ...withCode("unsupported_parameter", "does not go with a JSON schema"),
-  })
-  .refine(
-    ({ response_format: format, block_length: length }) =>
-      format?.type !== "json_schema" || !length,
-    {
-      path: ["block_length"],
-      ...withCode("unsupported_parameter", "does not go with a JSON schema"),
-    },
-  );
+  .superRefine(checkFieldsTogether);
 export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
 /** Body of `POST /v1/completions`. */
@@ -177,7 +165,7 @@ type AnyRequest = Omit<
   CompletionRequest,
   "prompt" | "best_of" | "echo" | "logprobs" | "suffix" | keyof typeof neutralFields
 > &
-  Partial<Pick<ChatCompletionRequest, "max_completion_tokens">> &
+  Partial<Pick<ChatCompletionRequest, "max_completion_tokens" | "response_format">> &
   Partial<Pick<CompletionRequest, "suffix">>;
 
 /** The tier that a request is decoded and priced as. */
@@ -215,13 +203,13 @@ export function toGenerationParameters(request: AnyRequest): GenerationParameter
 }
 
 /** A tier's rule without what this request cannot have. */
-function fitRule(rule: TierRule, { remasking, suffix }: AnyRequest): TierRule {
-  const isSure = remasking !== "random";
+function fitRule(rule: TierRule, request: AnyRequest): TierRule {
+  const isSure = request.remasking !== "random";
   return {
     ...rule,
     confidenceThreshold: isSure ? rule.confidenceThreshold : null,
     revisionStepsPerToken: isSure ? rule.revisionStepsPerToken : 0,
-    earlyExit: rule.earlyExit && !suffix,
+    earlyExit: rule.earlyExit && hasOpenEnd(request),
   };
 }
 

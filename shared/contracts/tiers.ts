@@ -24,7 +24,7 @@ export interface TierRule {
    */
   readonly confidenceThreshold: number | null;
   readonly cache: Cache;
-  /** Not where a suffix follows the text. */
+  /** Not beside a suffix, a template or a JSON schema. */
   readonly earlyExit: boolean;
   /** Revision steps for each new token, at most; none under random remasking. */
   readonly revisionStepsPerToken: number;

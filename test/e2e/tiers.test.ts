@@ -1,7 +1,8 @@
 /** Every tier on the real node, under every way of choosing what stays masked. */
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { z } from "zod";
 import { quoteSchema } from "../../shared/contracts/billing.ts";
-import { completionSchema } from "../../shared/contracts/openai-answers.ts";
+import { chatCompletionSchema, completionSchema } from "../../shared/contracts/openai-answers.ts";
 import { TIERS, tierSchema } from "../../shared/contracts/tiers.ts";
 import { startTestStack, type TestStack } from "../support/test-stack.ts";
 
@@ -29,6 +30,21 @@ function send(path: string, json: object): Promise<Response> {
 }
 
 describe.for(tierSchema.options)("the tier %s", (tier) => {
+  it("writes JSON that its schema allows", async ({ expect }) => {
+    const schema = {
+      type: "object",
+      properties: { a: { type: "boolean" }, b: { enum: ["x", "y"] } },
+    };
+    const response_format = { type: "json_schema", json_schema: { schema } };
+    const messages = [{ role: "user", content: "Hi" }];
+    const json = { messages, max_tokens: GENERATION_LENGTH, tier, response_format };
+    const { choices } = chatCompletionSchema.parse(
+      await (await send("/chat/completions", json)).json(),
+    );
+    const value = z.strictObject({ a: z.boolean(), b: z.enum(["x", "y"]) }).partial();
+    expect(() => value.parse(JSON.parse(choices[0].message.content))).not.toThrow();
+  });
+
   it.for(WAYS)("answers within its quote with %j", async (way, { expect }) => {
     const json = { prompt: "Once upon a time", max_tokens: GENERATION_LENGTH, tier, ...way };
     const { data } = quoteSchema.parse(await (await send("/quote", json)).json());

@@ -105,6 +105,11 @@ describe("a chat request", () => {
     [{ messages, revision_steps: -1 }, "invalid_parameter", "revision_steps"],
     [{ messages, revision_steps: 8_193 }, "invalid_parameter", "revision_steps"],
     [{ messages, revision_steps: 1, remasking: "random" }, "invalid_parameter", "revision_steps"],
+    [
+      { messages, early_exit: true, response_format: jsonFormat },
+      "invalid_parameter",
+      "early_exit",
+    ],
     [{ messages, block_length: 7 }, "block_length_not_a_divisor", "block_length"],
     [{ messages, block_length: 8, steps: 7 }, "more_blocks_than_steps", "steps"],
     [{ messages, seed: "7" }, "invalid_parameter", "seed"],
@@ -254,10 +259,9 @@ describe("the parameters of a generation", () => {
 
 describe("a completion request", () => {
   it("has no early exit where a suffix follows its text", ({ expect }) => {
+    const refusal = expect.objectContaining({ code: "invalid_parameter", param: "early_exit" });
     const body = { prompt: "Once", suffix: " a cat.", early_exit: true };
-    expect(() => checkBody(completionRequestSchema, body)).toThrowError(
-      expect.objectContaining({ code: "invalid_parameter", param: "early_exit" }),
-    );
+    expect(() => checkBody(completionRequestSchema, body)).toThrowError(refusal);
   });
 
   it("takes one prompt, as text or in a list of one", ({ expect }) => {
