@@ -45,8 +45,9 @@ export interface ChunkStreamOptions {
 }
 
 /**
- * The stream: an event per chunk, comments as they come, `[DONE]` at the end. An error becomes an
- * event with `error` in it and no `[DONE]` after it: an answer that broke off does not look whole.
+ * The stream: an event per chunk, comments as they come and for each event without a chunk, `[DONE]`
+ * at the end. An error becomes an event with `error` in it and no `[DONE]` after it: an answer that
+ * broke off does not look whole.
  * Reads the node only as fast as the client reads.
  */
 export function createChunkStream(options: ChunkStreamOptions): ReadableStream<Uint8Array> {
@@ -56,7 +57,7 @@ export function createChunkStream(options: ChunkStreamOptions): ReadableStream<U
     async pull(controller) {
       const piece = await nextPiece(options);
       if (isCancelled) return;
-      if (piece.text !== "") controller.enqueue(encoder.encode(piece.text));
+      controller.enqueue(encoder.encode(piece.text));
       if (!piece.isLast) return;
       controller.close();
       options.onEnd();
@@ -68,15 +69,12 @@ export function createChunkStream(options: ChunkStreamOptions): ReadableStream<U
   });
 }
 
-/** The next text to send; never empty but at the end, since `pull` is called again only for text. */
+/** The next text to send; never empty, since `pull` is called again only for text. */
 async function nextPiece(options: ChunkStreamOptions): Promise<{ text: string; isLast: boolean }> {
   try {
-    for (;;) {
-      const next = await options.events.next();
-      if (next.done) return { text: encodeEvent({ data: "[DONE]" }), isLast: true };
-      const text = encodeRelayed(next.value, options);
-      if (text !== "") return { text, isLast: false };
-    }
+    const next = await options.events.next();
+    if (next.done) return { text: encodeEvent({ data: "[DONE]" }), isLast: true };
+    return { text: encodeRelayed(next.value, options), isLast: false };
   } catch (thrown) {
     const error = toApiError(thrown);
     options.onError(error, thrown);
@@ -87,7 +85,7 @@ async function nextPiece(options: ChunkStreamOptions): Promise<{ text: string; i
 
 function encodeRelayed(event: RelayedEvent, { toChunks }: ChunkStreamOptions): string {
   if (event.type === "comment") return encodeComment(event.text);
-  return toChunks(event)
-    .map((chunk) => encodeEvent({ data: JSON.stringify(chunk) }))
-    .join("");
+  const chunks = toChunks(event).map((chunk) => encodeEvent({ data: JSON.stringify(chunk) }));
+  // Only what is written finds out that the client has left, and text may be long in coming.
+  return chunks.length === 0 ? encodeComment("working") : chunks.join("");
 }

@@ -27,9 +27,11 @@ describe("a stream of chunks", () => {
     expect(onCancel).not.toHaveBeenCalled();
   });
 
-  it("goes on over events that say nothing", async ({ expect }) => {
-    const { stream } = open(play([queued, queued, queued]), []);
-    expect(await new Response(stream).text()).toBe("data: [DONE]\n\n");
+  it("writes of events that say nothing too, so that a client that has left is noticed", async ({
+    expect,
+  }) => {
+    const { stream } = open(play([queued, queued]), []);
+    expect(await new Response(stream).text()).toBe(": working\n\n: working\n\ndata: [DONE]\n\n");
   });
 
   it("tells a known error in its own words and does not look whole", async ({ expect }) => {
