@@ -13,6 +13,7 @@ import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
+import { scoreRequestSchema } from "#shared/contracts/score.ts";
 import type { AppEnvironment, Platform } from "./environment.ts";
 import { authenticate, authenticateOperator, recognize } from "./middleware/authenticate.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
@@ -33,6 +34,7 @@ import { listModels, retrieveModel } from "./routes/models.ts";
 import { createOpenApiHandler } from "./routes/openapi.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
+import { createScore } from "./routes/score.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
 
 /** Creates the app. It keeps nothing between requests but what `platform` keeps. */
@@ -77,6 +79,7 @@ function routeGenerations(app: Hono<AppEnvironment>): void {
     createCompletion,
   );
   app.post("/v1/infill", recognize(), bodyLimit(), validateBody(infillRequestSchema), createInfill);
+  app.post("/v1/score", recognize(), bodyLimit(), validateBody(scoreRequestSchema), createScore);
 }
 
 /** What there is, and what it costs. */

@@ -5,7 +5,7 @@
  * key. An answer holds generated text: it is kept no longer than its claim.
  * Owns: claims and kept answers. Does not own: which key a request bears (edge/routes).
  */
-import type { FilledHole } from "#shared/contracts/node-wire.ts";
+import type { FilledHole, Score } from "#shared/contracts/node-wire.ts";
 import type { FinishReason, Usage } from "#shared/contracts/openai-answers.ts";
 import { numberOf, optionalTextOf, type Sql, textOf } from "./sql.ts";
 
@@ -28,6 +28,8 @@ export interface KeptAnswer {
   readonly text: string;
   /** Of a template, in its order. */
   readonly holes?: readonly FilledHole[];
+  /** Of scored answers, in their order. */
+  readonly scores?: readonly Score[];
   readonly finishReason: FinishReason;
   readonly usage: Usage;
 }

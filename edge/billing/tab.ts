@@ -4,7 +4,7 @@
  * Owns: settling once however often it is told to, and what becomes of a hold without a receipt.
  * Does not own: the ledger (edge/accounts), hearing of receipts (edge/pool).
  */
-import type { FilledHole, Receipt } from "#shared/contracts/node-wire.ts";
+import type { FilledHole, Receipt, Score } from "#shared/contracts/node-wire.ts";
 import type { Bill, FinishReason } from "#shared/contracts/openai-answers.ts";
 
 /** What a generation came to, beside its bill. */
@@ -12,6 +12,8 @@ export interface AnswerText {
   readonly text: string;
   /** Of a template, in its order. */
   readonly holes?: readonly FilledHole[];
+  /** Of scored answers, in their order. */
+  readonly scores?: readonly Score[];
   readonly finishReason: FinishReason;
 }
 

@@ -53,6 +53,7 @@ function toPublicParam(param: string, input: NodeInput): string {
 
 /** Where the client wrote what the generation begins from. */
 function toFieldName(input: NodeInput): string {
+  if (input.type === "score") return toFieldName(input.prompt);
   if ("messages" in input) return "messages";
   return input.type === "template" ? input.field : "prompt";
 }

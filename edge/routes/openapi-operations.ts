@@ -32,6 +32,7 @@ import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
+import { scoreAnswerSchema, scoreRequestSchema } from "#shared/contracts/score.ts";
 
 /** One method of one path. */
 export interface Operation {
@@ -82,6 +83,15 @@ export const OPERATIONS: readonly Operation[] = [
     body: infillRequestSchema,
     status: 200,
     answer: infillAnswerSchema,
+  },
+  {
+    method: "post",
+    path: "/v1/score",
+    summary: "Estimates how likely answers are after a prompt.",
+    bearer: "inference key",
+    body: scoreRequestSchema,
+    status: 200,
+    answer: scoreAnswerSchema,
   },
   {
     ...read,

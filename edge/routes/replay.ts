@@ -22,9 +22,17 @@ export function replay(answer: KeptAnswer): RunningGeneration {
 async function* tell({
   text,
   holes,
+  scores,
   finishReason,
   usage,
 }: KeptAnswer): AsyncGenerator<RelayedEvent, void, void> {
   yield { type: "text", text };
-  yield { type: "answer", text, finishReason, usage, ...(holes && { holes }) };
+  yield {
+    type: "answer",
+    text,
+    finishReason,
+    usage,
+    ...(holes && { holes }),
+    ...(scores && { scores }),
+  };
 }

@@ -138,8 +138,9 @@ function settleAnswer(frame: DoneFrame, tab: Tab): Promise<Bill> {
   return tab.settle(frame.receipt, toAnswerText(frame));
 }
 
-function toAnswerText({ text, holes, finish_reason: finishReason }: DoneFrame): AnswerText {
-  return { text, finishReason, ...(holes && { holes }) };
+function toAnswerText(frame: DoneFrame): AnswerText {
+  const { text, holes, scores, finish_reason: finishReason } = frame;
+  return { text, finishReason, ...(holes && { holes }), ...(scores && { scores }) };
 }
 
 /** Reads to the end, for the receipt in it; gives up when it takes too long. */

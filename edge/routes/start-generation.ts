@@ -177,6 +177,7 @@ function reportLate(context: AppContext): (thrown: unknown) => void {
 
 function countCharacters(input: NodeInput): number {
   if (input.type === "text") return input.text.length;
+  if (input.type === "score") return countCharacters(input.prompt) + input.answers.join("").length;
   if (input.type === "template") {
     return input.segments.reduce(
       (sum, segment) => sum + (segment.type === "text" ? segment.text.length : 0),

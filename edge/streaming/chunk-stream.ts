@@ -6,7 +6,7 @@
  */
 import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
 import type { ApiError } from "#shared/contracts/errors.ts";
-import type { FilledHole } from "#shared/contracts/node-wire.ts";
+import type { FilledHole, Score } from "#shared/contracts/node-wire.ts";
 import type { FinishReason, Usage } from "#shared/contracts/openai-answers.ts";
 import { encodeComment, encodeEvent } from "#shared/event-stream/encode-event.ts";
 
@@ -16,6 +16,8 @@ export interface AnswerEvent {
   readonly text: string;
   /** Of a template, in its order. */
   readonly holes?: readonly FilledHole[];
+  /** Of scored answers, in their order. */
+  readonly scores?: readonly Score[];
   readonly finishReason: FinishReason;
   readonly usage: Usage;
 }

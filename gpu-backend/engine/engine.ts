@@ -9,7 +9,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { packRows, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
-import type { Generation } from "./generation.ts";
+import type { EngineJob } from "./engine-job.ts";
 import type { Logger } from "./logger.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 
@@ -42,10 +42,10 @@ const MAX_BUSY_MS = 10;
 /** Runs every generation of this node; requests join and leave between any two steps. */
 export class Engine {
   readonly #maskPredictor: MaskPredictor;
-  readonly #scheduler: Scheduler<Generation>;
+  readonly #scheduler: Scheduler<EngineJob>;
   readonly #now: () => number;
   readonly #logger: Logger;
-  readonly #generations = new Map<string, Generation>();
+  readonly #generations = new Map<string, EngineJob>();
   #stepMs = 0;
   #isLooping = false;
   #isDraining = false;
@@ -75,7 +75,7 @@ export class Engine {
    * @throws {ApiError} `no_ready_node` while draining, `overloaded` when there is no room,
    *   `invalid_parameter` if its request id is in use.
    */
-  submit(generation: Generation): number {
+  submit(generation: EngineJob): number {
     if (this.#isDraining) throw new ApiError("no_ready_node", "The node is shutting down.");
     if (this.#generations.has(generation.requestId)) {
       throw new ApiError("invalid_parameter", "The request id is in use.", { param: "request_id" });
@@ -130,7 +130,7 @@ export class Engine {
     this.#stepMs += (elapsedMs - this.#stepMs) * (this.#stepMs === 0 ? 1 : STEP_WEIGHT);
   }
 
-  async #runPass(scheduled: readonly Generation[]): Promise<void> {
+  async #runPass(scheduled: readonly EngineJob[]): Promise<void> {
     const { logitCount } = this.#maskPredictor;
     try {
       const rows = scheduled.map((generation) => generation.forwardRows());
@@ -143,10 +143,7 @@ export class Engine {
     }
   }
 
-  async #commitEach(
-    scheduled: readonly Generation[],
-    answers: readonly RowAnswer[],
-  ): Promise<void> {
+  async #commitEach(scheduled: readonly EngineJob[], answers: readonly RowAnswer[]): Promise<void> {
     let row = 0;
     let heardAt = this.#now();
     for (const generation of scheduled) {
@@ -159,7 +156,7 @@ export class Engine {
     }
   }
 
-  #commit(generation: Generation, answers: readonly RowAnswer[]): void {
+  #commit(generation: EngineJob, answers: readonly RowAnswer[]): void {
     try {
       generation.commit(answers, this.#maskPredictor.logitCount);
       if (generation.isFinished) this.#forget(generation);
@@ -168,7 +165,7 @@ export class Engine {
     }
   }
 
-  #fail(generation: Generation, thrown: unknown): void {
+  #fail(generation: EngineJob, thrown: unknown): void {
     const error =
       thrown instanceof ApiError
         ? thrown
@@ -182,7 +179,7 @@ export class Engine {
     this.#end(generation, () => generation.fail(error));
   }
 
-  #end(generation: Generation, finish: () => void): void {
+  #end(generation: EngineJob, finish: () => void): void {
     this.#forget(generation);
     try {
       finish();
@@ -194,7 +191,7 @@ export class Engine {
     }
   }
 
-  #forget(generation: Generation): void {
+  #forget(generation: EngineJob): void {
     this.#scheduler.remove(generation);
     this.#generations.delete(generation.requestId);
   }

@@ -1,4 +1,5 @@
 import type { ApiError } from "#shared/contracts/errors.ts";
+import type { Likelihood } from "../likelihood/likelihood-estimate.ts";
 import type { DenoisingFrame, FramePosition } from "../sampler/denoising-frame.ts";
 import type { FinishReason } from "./text-assembly.ts";
 
@@ -49,6 +50,19 @@ export interface StepEvent extends DenoisingFrame {
   readonly textDelta: string;
 }
 
+/** How likely an answer is. */
+export interface ScoredLikelihood extends Likelihood {
+  readonly tokenCount: number;
+}
+
+/** A pass of a run that writes nothing. */
+export interface PassEvent {
+  readonly type: "pass";
+  /** Noisy rows so far. */
+  readonly step: number;
+  readonly forwardPasses: number;
+}
+
 /** A hole that has its tokens. */
 export interface FilledHole {
   readonly text: string;
@@ -64,6 +78,8 @@ export type FinishedEvent =
       readonly text: string;
       /** Of a template, in its order; null where there is none. */
       readonly holes: readonly FilledHole[] | null;
+      /** Of answers that were scored, in their order. */
+      readonly scores?: readonly ScoredLikelihood[];
       readonly usage: GenerationUsage;
     }
   | {
@@ -74,7 +90,7 @@ export type FinishedEvent =
     };
 
 /** What a generation tells its listener, in this order: started, steps, finished. */
-export type GenerationEvent = StartedEvent | StepEvent | FinishedEvent;
+export type GenerationEvent = StartedEvent | StepEvent | PassEvent | FinishedEvent;
 
 /** Told of every event as it happens, between two forward passes: returns quickly, never throws. */
 export type GenerationListener = (event: GenerationEvent) => void;

@@ -9,6 +9,7 @@ import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
+import type { EngineJob } from "./engine-job.ts";
 import type {
   FilledHole,
   FinishedEvent,
@@ -17,7 +18,6 @@ import type {
 } from "./generation-event.ts";
 import type { GenerationText } from "./generation-text.ts";
 import type { GenerationProcess } from "./infill-process.ts";
-import type { Schedulable } from "./scheduler.ts";
 import type { TokenDecoder } from "./text-assembly.ts";
 
 /** What a generation is made of; see `create-generation.ts`. */
@@ -34,7 +34,7 @@ export interface GenerationParts {
 }
 
 /** A request that is being denoised; everything but its text is derived from its process. */
-export class Generation implements Schedulable {
+export class Generation implements EngineJob {
   readonly requestId: string;
   readonly #maxLength: number;
   readonly #process: GenerationProcess;

@@ -17,7 +17,9 @@ import {
 import { parseJson, parseParameters } from "#shared/contracts/parse-parameters.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { createGeneration, type GenerationOrder } from "../engine/create-generation.ts";
-import type { FinishedEvent, GenerationEvent } from "../engine/generation-event.ts";
+import type { Generation } from "../engine/generation.ts";
+import type { FinishedEvent, GenerationListener } from "../engine/generation-event.ts";
+import { Scoring } from "../engine/scoring.ts";
 import { FrameStream } from "./frame-stream.ts";
 import { type GrantGate, invalidGrant } from "./grant-gate.ts";
 import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
@@ -76,16 +78,11 @@ export class GenerationHandler {
         if (wasRunning) logger.info("stream_abandoned", { request_id: requestId, why });
       },
     });
-    const order = {
-      requestId,
-      ...readInput(request.input, model),
-      parameters: request.parameters,
-      listener: (event: GenerationEvent) =>
-        event.type === "finished"
-          ? void this.#finish(requestId, event, { stream, grantToken }).catch(() => stream.end())
-          : stream.send(toProgressFrame(event)),
-    };
-    const generation = createGeneration(order, model);
+    const generation = createJob(request, model, (event) =>
+      event.type === "finished"
+        ? void this.#finish(requestId, event, { stream, grantToken }).catch(() => stream.end())
+        : stream.send(toProgressFrame(event)),
+    );
     if (generation.steps > grant.max_steps) {
       throw invalidGrant(`The grant allows ${grant.max_steps} steps, not ${generation.steps}.`);
     }
@@ -111,9 +108,33 @@ export class GenerationHandler {
   }
 }
 
+/** What the engine is to run. */
+function createJob(
+  { request_id: requestId, input, parameters }: NodeGenerationRequest,
+  model: ServedModel,
+  listener: GenerationListener,
+): Generation | Scoring {
+  if (input.type !== "score") {
+    const order = { requestId, ...readInput(input, model), parameters, listener };
+    return createGeneration(order, model);
+  }
+  return new Scoring(
+    {
+      requestId,
+      promptTokenIds: model.encodePrompt(input.prompt),
+      answers: input.answers,
+      sampleCount: input.samples,
+      guidanceScale: parameters.cfg_scale,
+      seed: parameters.seed,
+      listener,
+    },
+    model,
+  );
+}
+
 /** What stands before a generation, or around it. */
 function readInput(
-  input: NodeInput,
+  input: Exclude<NodeInput, { type: "score" }>,
   model: ServedModel,
 ): Pick<GenerationOrder, "promptTokenIds" | "template" | "schema"> {
   if (input.type === "json") {

@@ -1,13 +1,15 @@
-import type { NodeFrame, Receipt } from "#shared/contracts/node-wire.ts";
+import type { NodeFrame, Receipt, Score } from "#shared/contracts/node-wire.ts";
 import type {
   FinishedEvent,
   GenerationUsage,
+  PassEvent,
+  ScoredLikelihood,
   StartedEvent,
   StepEvent,
 } from "../engine/generation-event.ts";
 
 /** Writes an event of a run that goes on as a frame of the wire. */
-export function toProgressFrame(event: StartedEvent | StepEvent): NodeFrame {
+export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): NodeFrame {
   if (event.type === "started") {
     return {
       type: "started",
@@ -15,6 +17,17 @@ export function toProgressFrame(event: StartedEvent | StepEvent): NodeFrame {
       generation_length: event.generationLength,
       steps: event.steps,
       block_length: event.blockLength,
+    };
+  }
+  if (event.type === "pass") {
+    return {
+      type: "step",
+      step: event.step,
+      block: 0,
+      committed: [],
+      masked_count: 0,
+      forward_passes: event.forwardPasses,
+      text_delta: "",
     };
   }
   return {
@@ -49,6 +62,7 @@ export function toLastFrame(
         : {
             holes: event.holes.map(({ text, tokenCount }) => ({ text, token_count: tokenCount })),
           }),
+      ...(event.scores === undefined ? {} : { scores: event.scores.map(toScore) }),
       receipt,
       signed_receipt: signedReceipt,
     };
@@ -59,6 +73,15 @@ export function toLastFrame(
     message: event.error.message,
     param: event.error.param,
     signed_receipt: receipt.step_units > 0 ? signedReceipt : null,
+  };
+}
+
+function toScore(score: ScoredLikelihood): Score {
+  return {
+    log_likelihood: score.logLikelihood,
+    standard_error: score.standardError,
+    samples: score.samples,
+    tokens: score.tokenCount,
   };
 }
 

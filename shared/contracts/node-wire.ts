@@ -73,15 +73,20 @@ const templateSegmentSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** A prompt that something follows. */
+const promptSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_PROMPT_CHARACTERS) }),
+  z.strictObject({
+    type: z.literal("messages"),
+    messages: z.array(chatMessageSchema).min(1).max(1_000),
+  }),
+]);
+
 /** One generation, as the edge hands it to a node. */
 export const nodeGenerationRequestSchema = z.strictObject({
   request_id: z.string().min(1).max(128),
   input: z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("text"), text: z.string().max(MAX_PROMPT_CHARACTERS) }),
-    z.strictObject({
-      type: z.literal("messages"),
-      messages: z.array(chatMessageSchema).min(1).max(1_000),
-    }),
+    ...promptSchema.options,
     /**
      * Holes to fill; `max_tokens` is the sum of their lengths, the text is theirs alone. Open lengths
      * are chosen as those of `json` are.
@@ -100,6 +105,17 @@ export const nodeGenerationRequestSchema = z.strictObject({
       type: z.literal("json"),
       messages: z.array(chatMessageSchema).min(1).max(1_000),
       schema: z.record(z.string(), z.unknown()),
+    }),
+    /**
+     * Answers whose log-likelihood is estimated, nothing being written. `steps` bounds the noisy rows of
+     * all of them together; of the other parameters only `cfg_scale` and `seed` mean anything.
+     */
+    z.strictObject({
+      type: z.literal("score"),
+      prompt: promptSchema,
+      answers: z.array(z.string().min(1).max(MAX_PROMPT_CHARACTERS)).min(1).max(8),
+      /** Noisy rows of each answer. */
+      samples: z.int().min(1).max(128),
     }),
   ]),
   parameters: generationParametersSchema,
@@ -159,6 +175,19 @@ const committedPositionSchema = z.strictObject({
 const filledHoleSchema = z.strictObject({ text: z.string(), token_count: z.int() });
 export type FilledHole = z.infer<typeof filledHoleSchema>;
 
+/** How likely an answer is. */
+const scoreSchema = z.strictObject({
+  /** Nats. */
+  log_likelihood: z.number(),
+  /** Of the estimate, nats. */
+  standard_error: z.number(),
+  /** Noisy rows that it was made of. */
+  samples: z.int(),
+  /** Of the answer. */
+  tokens: z.int(),
+});
+export type Score = z.infer<typeof scoreSchema>;
+
 /** One event of a node's stream. */
 export const nodeFrameSchema = z.discriminatedUnion("type", [
   /** Accepted; `ahead` requests run or wait before it. */
@@ -194,6 +223,8 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     text: z.string(),
     /** Of a template, in its order. */
     holes: z.array(filledHoleSchema).optional(),
+    /** Of answers to be scored, in their order. */
+    scores: z.array(scoreSchema).optional(),
     receipt: receiptSchema,
     /** The receipt as a signed token, see signed-token.ts. */
     signed_receipt: z.string(),

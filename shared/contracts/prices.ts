@@ -52,6 +52,10 @@ export function boundPositions(
 
 function boundPromptTokens(input: Exclude<NodeInput, { type: "json" }>): number {
   if (input.type === "text") return encoder.encode(input.text).length + TEMPLATE_TOKENS;
+  if (input.type === "score") {
+    const lengths = input.answers.map((answer) => encoder.encode(answer).length);
+    return boundPromptTokens(input.prompt) + Math.max(...lengths);
+  }
   if (input.type === "template") {
     return input.segments.reduce(
       (sum, segment) => sum + (segment.type === "text" ? encoder.encode(segment.text).length : 0),

@@ -14,10 +14,16 @@ const path = "/v1/infill";
 const template = ["A ", { length: 2 }, " sat on ", { min_length: 1, max_length: 3 }, "."];
 /** Fills the two holes. */
 const fillBoth: NodeScript = (exchange) =>
-  exchange.complete(["black", " cat", "me"], { completion_tokens: 3 }, [
-    { text: "black cat", token_count: 2 },
-    { text: "me", token_count: 1 },
-  ]);
+  exchange.complete(
+    ["black", " cat", "me"],
+    { completion_tokens: 3 },
+    {
+      holes: [
+        { text: "black cat", token_count: 2 },
+        { text: "me", token_count: 1 },
+      ],
+    },
+  );
 
 let node: ScriptedNode;
 let edge: TestEdge;

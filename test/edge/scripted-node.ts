@@ -4,7 +4,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { toErrorBody } from "../../shared/contracts/error-body.ts";
 import { ApiError, type ErrorCode } from "../../shared/contracts/errors.ts";
 import {
-  type FilledHole,
   type NodeFrame,
   type NodeGenerationRequest,
   type NodeModel,
@@ -39,9 +38,11 @@ interface Exchange {
   complete(
     pieces: readonly string[],
     changes?: Partial<Receipt>,
-    holes?: readonly FilledHole[],
+    results?: Pick<DoneFrame, "holes" | "scores">,
   ): Promise<void>;
 }
+
+type DoneFrame = Extract<NodeFrame, { type: "done" }>;
 
 /** Plays one generation. */
 export type NodeScript = (exchange: Exchange) => Promise<void> | void;
@@ -151,10 +152,10 @@ async function openExchange(
       send({ type: "error", code, message: `Failed: ${code}.`, param: null, signed_receipt });
       response.end();
     },
-    async complete(pieces, changes = {}, holes) {
+    async complete(pieces, changes = {}, results = {}) {
       for (const [i, piece] of pieces.entries()) send(stepFrame(i + 1, piece));
       const done = await doneFrame(request.request_id, pieces, changes);
-      send(holes === undefined ? done : { ...done, holes: [...holes] });
+      send({ ...done, ...results });
       response.end();
     },
   };
@@ -201,7 +202,7 @@ async function doneFrame(
   requestId: string,
   pieces: readonly string[],
   changes: Partial<Receipt>,
-): Promise<Extract<NodeFrame, { type: "done" }>> {
+): Promise<DoneFrame> {
   const receipt = createReceipt(requestId, pieces.length, changes);
   return {
     type: "done",

@@ -1,0 +1,25 @@
+import type { ApiError } from "#shared/contracts/errors.ts";
+import type { RowAnswer } from "../canvas/candidate-choices.ts";
+import type { PassShape, PredictorRow } from "../canvas/canvas-batch.ts";
+import type { Schedulable } from "./scheduler.ts";
+
+/** One request as the engine runs it; `forwardRows` and `commit` alternate until it is finished. */
+export interface EngineJob extends Schedulable {
+  readonly requestId: string;
+  /** Shape of its next rows. */
+  readonly passShape: PassShape;
+  /** True from {@link cancel} on. */
+  readonly isCancelled: boolean;
+  /** True once the last event was published. */
+  readonly isFinished: boolean;
+  /** Asks for an end at the next step; a pass that is under way still counts. */
+  cancel(): void;
+  /** Rows of the next pass. */
+  forwardRows(): PredictorRow[];
+  /** Takes the answers for its rows, one each. */
+  commit(answers: readonly RowAnswer[], logitCount: number): void;
+  /** Ends it once it was cancelled. */
+  finishCancelled(): void;
+  /** Ends what cannot go on. */
+  fail(error: ApiError): void;
+}
