@@ -49,6 +49,8 @@ const SHORT_TOKEN_CHARACTERS = 2;
 /** Tokens of a number where its bounds do not ask for more. */
 const USUAL_NUMBER_TOKENS = 6;
 const MAX_NUMBER_TOKENS = 17;
+/** Different limits of one schema: each costs a look at the whole vocabulary, before any pass. */
+const MAX_LANGUAGES = 32;
 
 /**
  * Makes a skeleton of a schema's shape.
@@ -166,7 +168,7 @@ function writeString(
     pieces.push('""');
     return;
   }
-  const language = share(writer, `string ${minLength} ${maxLength}`, () =>
+  const language = share(writer, path, `string ${minLength} ${maxLength}`, () =>
     createStringLanguage(codec.texts, Math.max(1, minLength), maxLength),
   );
   const usual = Math.max(writer.maxStringTokens, Math.ceil(minLength / SHORT_TOKEN_CHARACTERS));
@@ -179,7 +181,7 @@ function writeString(
 
 function openNumber(writer: Writer, range: NumberRange, path: string): ValueHole {
   const { codec } = writer;
-  const language = share(writer, `number ${JSON.stringify(range)}`, () =>
+  const language = share(writer, path, `number ${JSON.stringify(range)}`, () =>
     createNumberLanguage(codec.texts, range),
   );
   const possible = possibleLengths(language, MAX_NUMBER_TOKENS);
@@ -201,10 +203,23 @@ function chooseLengths(
   return [next];
 }
 
-function share(writer: Writer, key: string, create: () => TokenLanguage): TokenLanguage {
-  const known = writer.languages.get(key) ?? create();
-  writer.languages.set(key, known);
-  return known;
+function share(
+  { languages }: Writer,
+  path: string,
+  key: string,
+  create: () => TokenLanguage,
+): TokenLanguage {
+  const known = languages.get(key);
+  if (known === undefined && languages.size >= MAX_LANGUAGES) {
+    throw new ApiError(
+      "schema_not_supported",
+      `The field ${path} is beyond the ${MAX_LANGUAGES} different limits that a schema may have.`,
+      { param: path },
+    );
+  }
+  const language = known ?? create();
+  languages.set(key, language);
+  return language;
 }
 
 function concatenate({ texts }: TokenCodec): (tokenIds: readonly number[]) => string {

@@ -149,6 +149,23 @@ describe("a JSON skeleton", () => {
     expect(lengthsOf({ minLength: 20, maxLength: 24 }, 3)).toEqual([[5, 6, 7, 8, 9, 10]]);
   });
 
+  it("refuses a schema of many different limits, and takes equal ones", ({ expect }) => {
+    const create = (count: number, limitOf: (index: number) => object) => {
+      const names = Array.from({ length: count }, (_, index) => index);
+      const properties = Object.fromEntries(names.map((index) => [`p${index}`, limitOf(index)]));
+      return () => createJsonSkeleton(readJsonSchema({ type: "object", properties }), CODEC);
+    };
+    const different = (index: number) => ({ type: "string", maxLength: index + 1 });
+    expect(create(32, different)).not.toThrow();
+    expect(create(33, different)).toThrow(
+      expect.objectContaining({
+        code: "schema_not_supported",
+        param: "schema.properties.p32",
+      }),
+    );
+    expect(create(100, () => ({ type: "integer" }))).not.toThrow();
+  });
+
   it.for<[unknown, string, string]>([
     [{ const: 1 }, "no_hole", "schema"],
     [{ type: "array", maxItems: 0, items: { type: "string" } }, "no_hole", "schema"],
