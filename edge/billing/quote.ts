@@ -4,7 +4,7 @@ import {
   boundLengthPasses,
   boundPositions,
   boundSteps,
-  STEP_UNIT_PRICES,
+  chooseUnitPrice,
   toStepUnits,
 } from "#shared/contracts/prices.ts";
 import type { Tier } from "#shared/contracts/tiers.ts";
@@ -34,5 +34,5 @@ export function quoteGeneration(generation: QuotedGeneration): Quote {
   const passes = maxSteps + boundLengthPasses(input, maxSteps);
   const positions = boundPositions(input, parameters.max_tokens, maxLength);
   const maxStepUnits = toStepUnits(passes, positions, parameters);
-  return { tier, maxSteps, maxStepUnits, listPrice: STEP_UNIT_PRICES[tier] };
+  return { tier, maxSteps, maxStepUnits, listPrice: chooseUnitPrice(tier, parameters) };
 }

@@ -8,7 +8,7 @@
 import { POSITIONS_PER_STEP_UNIT } from "./limits.ts";
 import type { GenerationParameters, NodeInput } from "./node-wire.ts";
 import { PLANS, type Plan } from "./plans.ts";
-import type { Tier } from "./tiers.ts";
+import { EXACT_STEPS_TIER, type Tier } from "./tiers.ts";
 
 /** Price of one step unit, micro-dollars, before a plan's discount. */
 export const STEP_UNIT_PRICES = {
@@ -18,6 +18,22 @@ export const STEP_UNIT_PRICES = {
   quality: 20,
   max: 20,
 } as const satisfies Record<Tier, number>;
+
+/**
+ * Price of a step unit of a generation, micro-dollars, before a plan's discount.
+ *
+ * A tier's lower price is that of passes over one block beside cached keys and values. A request of
+ * such a tier that turns the cache off or asks for revision, whose passes are whole, pays the exact
+ * tier's.
+ */
+export function chooseUnitPrice(
+  tier: Tier,
+  { cache, revision_steps: revisionSteps }: Pick<GenerationParameters, "cache" | "revision_steps">,
+): number {
+  const price = STEP_UNIT_PRICES[tier];
+  const hasShortPasses = cache === "dual" && revisionSteps === 0;
+  return hasShortPasses ? price : Math.max(price, STEP_UNIT_PRICES[EXACT_STEPS_TIER]);
+}
 
 /**
  * Tokens that a chat template may add around one message, and around all of them: role names and

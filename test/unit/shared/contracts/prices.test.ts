@@ -3,6 +3,7 @@ import { describe, it } from "vitest";
 import { PLANS, planSchema } from "../../../../shared/contracts/plans.ts";
 import {
   boundPositions,
+  chooseUnitPrice,
   STEP_UNIT_PRICES,
   toPlanPrice,
   toStepUnits,
@@ -19,6 +20,19 @@ describe("a price", () => {
         expect(price).toBeGreaterThanOrEqual(exact);
         expect(price).toBeLessThan(exact + 1);
       }
+    }
+  });
+
+  it("is a tier's lower one only while its passes are short", ({ expect }) => {
+    const { draft, quality } = STEP_UNIT_PRICES;
+    expect(chooseUnitPrice("draft", { cache: "dual", revision_steps: 0 })).toBe(draft);
+    expect(chooseUnitPrice("draft", { cache: "none", revision_steps: 0 })).toBe(quality);
+    expect(chooseUnitPrice("draft", { cache: "prefix", revision_steps: 0 })).toBe(quality);
+    expect(chooseUnitPrice("draft", { cache: "dual", revision_steps: 1 })).toBe(quality);
+    for (const tier of tierSchema.options) {
+      const { cache, revisionStepsPerToken } = TIERS[tier];
+      const own = { cache, revision_steps: revisionStepsPerToken * 8 };
+      expect(chooseUnitPrice(tier, own)).toBe(STEP_UNIT_PRICES[tier]);
     }
   });
 
