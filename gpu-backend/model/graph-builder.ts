@@ -139,7 +139,7 @@ export class GraphBuilder {
 
   /** Widens a value to float32; the runtime folds this where the value is constant. */
   toFloat32(value: Value, type: TensorType): Value {
-    return type === "F32" ? value : this.node("Cast", [value], { to: DataType.FLOAT });
+    return type === "F32" ? value : this.asFloat32(value);
   }
 
   /** Converts a value of any type to float32. */
