@@ -1,32 +1,21 @@
 /** The `ai` package with `@ai-sdk/openai-compatible`, unchanged but for its base URL and key. */
+
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
-import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
-import {
-  createTestAccount,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
-import { type ScriptedNode, sayHello, startScriptedNode } from "./scripted-node.ts";
+import { beforeEach, describe, it } from "vitest";
+import { createTestAccount } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
+import { sayHello } from "./scripted-node.ts";
 
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 beforeEach(() => {
-  node.script = sayHello;
+  stage.node.script = sayHello;
 });
 
 const open = (apiKey: string) =>
   createOpenAICompatible({
     name: "unmask",
-    baseURL: `${edge.url}/v1`,
+    baseURL: `${stage.edge.url}/v1`,
     apiKey,
     includeUsage: true,
   })("default");
@@ -34,7 +23,7 @@ const open = (apiKey: string) =>
 describe("the ai package", () => {
   it("generates text and reads its usage", async ({ expect }) => {
     const { text, finishReason, usage } = await generateText({
-      model: open(account.inferenceKey),
+      model: open(stage.account.inferenceKey),
       prompt: "Greet me.",
       maxOutputTokens: 32,
       providerOptions: { unmask: { tier: "fast" } },
@@ -42,11 +31,11 @@ describe("the ai package", () => {
     expect(text).toBe("Hello there");
     expect(finishReason).toBe("stop");
     expect(usage).toMatchObject({ inputTokens: 5, outputTokens: 3, totalTokens: 8 });
-    expect(node.requests.at(-1)?.parameters).toMatchObject({ max_tokens: 32, steps: 8 });
+    expect(stage.node.requests.at(-1)?.parameters).toMatchObject({ max_tokens: 32, steps: 8 });
   });
 
   it("streams text and reads its usage", async ({ expect }) => {
-    const result = streamText({ model: open(account.inferenceKey), prompt: "Greet me." });
+    const result = streamText({ model: open(stage.account.inferenceKey), prompt: "Greet me." });
     let text = "";
     for await (const piece of result.textStream) text += piece;
     expect(text).toBe("Hello there");
@@ -54,14 +43,14 @@ describe("the ai package", () => {
   });
 
   it("does not try again what no retry mends", async ({ expect }) => {
-    const poor = await createTestAccount(edge, { credit: 1 });
-    const before = node.requests.length;
+    const poor = await createTestAccount(stage.edge, { credit: 1 });
+    const before = stage.node.requests.length;
     const asking = generateText({
       model: open(poor.inferenceKey),
       prompt: "Greet me.",
       maxRetries: 2,
     });
     await expect(asking).rejects.toMatchObject({ statusCode: 402, isRetryable: false });
-    expect(node.requests).toHaveLength(before);
+    expect(stage.node.requests).toHaveLength(before);
   });
 });

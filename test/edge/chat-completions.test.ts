@@ -1,5 +1,5 @@
 import OpenAI from "openai";
-import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
+import { beforeEach, describe, it } from "vitest";
 import { grantSchema } from "../../shared/contracts/node-wire.ts";
 import {
   chatCompletionChunkSchema,
@@ -7,34 +7,22 @@ import {
 } from "../../shared/contracts/openai-answers.ts";
 import { verifyToken } from "../../shared/contracts/signed-token.ts";
 import { parseEvents } from "../../shared/event-stream/parse-events.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { readError } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
 import { testRouteSecurity } from "./route-security.ts";
-import { type ScriptedNode, sayHello, startScriptedNode, stepFrame } from "./scripted-node.ts";
+import { sayHello, stepFrame } from "./scripted-node.ts";
 import { TEST_SECRETS } from "./test-secrets.ts";
 
 const messages = [{ role: "user" as const, content: "Greet me." }];
 const path = "/v1/chat/completions";
 
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 beforeEach(() => {
-  node.script = sayHello;
+  stage.node.script = sayHello;
 });
 
-const ask = (json: object) => edge.send("POST", path, { key: account.inferenceKey, json });
+const ask = (json: object) =>
+  stage.edge.send("POST", path, { key: stage.account.inferenceKey, json });
 const askForStream = (json: object = {}) => ask({ messages, stream: true, ...json });
 
 /** Data and comments of a stream, in order. */
@@ -71,7 +59,7 @@ describe("a chat completion", () => {
   it("tells its ids and where time went, and is cached by nobody", async ({ expect }) => {
     const { headers } = await ask({ messages });
     expect(headers.get("x-request-id")).toMatch(/^req_[0-9A-Za-z]{22}$/);
-    expect(headers.get("x-generation-id")).toBe(node.requests.at(-1)?.request_id);
+    expect(headers.get("x-generation-id")).toBe(stage.node.requests.at(-1)?.request_id);
     expect(headers.get("server-timing")).toMatch(/admit;dur=\d+, first-frame;dur=\d+, total/);
     expect(headers.get("cache-control")).toBe("no-store");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
@@ -81,7 +69,7 @@ describe("a chat completion", () => {
     expect,
   }) => {
     let grant = "";
-    node.script = async (exchange) => {
+    stage.node.script = async (exchange) => {
       grant = exchange.grant;
       await sayHello(exchange);
     };
@@ -92,7 +80,7 @@ describe("a chat completion", () => {
     ];
     const instructed = [{ role: "developer", content }, ...messages];
     await ask({ messages: instructed, ...wish, stop: "\n", cfg_scale: 1.5, user: "somebody" });
-    const request = node.requests.at(-1);
+    const request = stage.node.requests.at(-1);
     expect(request?.input).toEqual({
       type: "messages",
       messages: [{ role: "system", content: "Be brief." }, ...messages],
@@ -107,8 +95,8 @@ describe("a chat completion", () => {
     expect,
   }) => {
     for (const model of ["llada-test", "default", null, undefined]) {
-      const headers = { "x-api-key": account.inferenceKey };
-      const response = await edge.send("POST", path, { headers, json: { messages, model } });
+      const headers = { "x-api-key": stage.account.inferenceKey };
+      const response = await stage.edge.send("POST", path, { headers, json: { messages, model } });
       expect(response.status).toBe(200);
       await response.body?.cancel();
     }
@@ -120,7 +108,7 @@ describe("a chat completion", () => {
   });
 
   it("passes a node's refusal on: its code, its message, its field", async ({ expect }) => {
-    node.script = (exchange) => exchange.refuse("block_length_not_a_divisor", "block_length");
+    stage.node.script = (exchange) => exchange.refuse("block_length_not_a_divisor", "block_length");
     expect(await readError(await ask({ messages, block_length: 8 }))).toMatchObject({
       status: 400,
       code: "block_length_not_a_divisor",
@@ -130,19 +118,19 @@ describe("a chat completion", () => {
   });
 
   it("is told by its own name which field the node refuses", async ({ expect }) => {
-    node.script = (exchange) => exchange.refuse("context_length_exceeded", "input");
+    stage.node.script = (exchange) => exchange.refuse("context_length_exceeded", "input");
     expect(await readError(await ask({ messages }))).toMatchObject({ param: "messages" });
   });
 
   it("is refused when its body is wrong, before any node hears of it", async ({ expect }) => {
-    const before = node.requests.length;
+    const before = stage.node.requests.length;
     const error = await readError(await ask({ messages, n: 2 }));
     expect(error).toMatchObject({ status: 400, code: "unsupported_parameter", param: "n" });
-    expect(node.requests).toHaveLength(before);
+    expect(stage.node.requests).toHaveLength(before);
   });
 
   it("fails when the receipt is not signed for it", async ({ expect }) => {
-    node.script = (exchange) => exchange.complete(["Hello"], { request_id: "gen_another" });
+    stage.node.script = (exchange) => exchange.complete(["Hello"], { request_id: "gen_another" });
     expect(await readError(await ask({ messages }))).toMatchObject({
       status: 502,
       code: "node_failed",
@@ -180,7 +168,7 @@ describe("a streamed chat completion", () => {
 
   it("passes heartbeats on as comments, at once", async ({ expect }) => {
     let proceed: () => void = () => undefined;
-    node.script = async (exchange) => {
+    stage.node.script = async (exchange) => {
       exchange.send({ type: "queued", ahead: 3 });
       exchange.comment("heartbeat");
       await new Promise<void>((resolve) => {
@@ -208,7 +196,7 @@ describe("a streamed chat completion", () => {
   ] as const)(
     "tells of it, and sends no [DONE], when the node %s",
     async ([how, code], { expect }) => {
-      node.script = (exchange) => {
+      stage.node.script = (exchange) => {
         exchange.send({ type: "queued", ahead: 0 });
         exchange.send(stepFrame(1, "Hel"));
         if (how === "ends early") exchange.end();
@@ -231,7 +219,7 @@ describe("a streamed chat completion", () => {
   );
 
   it("is an error response when the node fails before its first frame", async ({ expect }) => {
-    node.script = (exchange) => exchange.refuse("overloaded");
+    stage.node.script = (exchange) => exchange.refuse("overloaded");
     const response = await askForStream();
     expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(60);
     expect(await readError(response)).toMatchObject({ status: 429, code: "overloaded" });
@@ -240,7 +228,11 @@ describe("a streamed chat completion", () => {
 
 describe("the openai package", () => {
   const open = () =>
-    new OpenAI({ baseURL: `${edge.url}/v1`, apiKey: account.inferenceKey, maxRetries: 0 });
+    new OpenAI({
+      baseURL: `${stage.edge.url}/v1`,
+      apiKey: stage.account.inferenceKey,
+      maxRetries: 0,
+    });
 
   it("reads the stream to its end", async ({ expect }) => {
     const stream = await open().chat.completions.create({
@@ -254,7 +246,7 @@ describe("the openai package", () => {
   });
 
   it("throws when a stream breaks off", async ({ expect }) => {
-    node.script = (exchange) => {
+    stage.node.script = (exchange) => {
       exchange.send(stepFrame(1, "Hel"));
       exchange.end();
     };
@@ -270,4 +262,9 @@ describe("the openai package", () => {
   });
 });
 
-testRouteSecurity(() => edge, { method: "POST", path, json: { messages }, scopes: ["inference"] });
+testRouteSecurity(() => stage.edge, {
+  method: "POST",
+  path,
+  json: { messages },
+  scopes: ["inference"],
+});

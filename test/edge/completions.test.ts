@@ -1,29 +1,16 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { describe, it } from "vitest";
 import { quoteSchema } from "../../shared/contracts/billing.ts";
 import { completionChunkSchema, completionSchema } from "../../shared/contracts/openai-answers.ts";
 import { parseEvents } from "../../shared/event-stream/parse-events.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { readError } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
 import { testRouteSecurity } from "./route-security.ts";
-import { type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
 
 const path = "/v1/completions";
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 
-const ask = (json: object) => edge.send("POST", path, { key: account.inferenceKey, json });
+const ask = (json: object) =>
+  stage.edge.send("POST", path, { key: stage.account.inferenceKey, json });
 
 describe("a completion", () => {
   it.for(["Once upon", ["Once upon"]])(
@@ -33,7 +20,7 @@ describe("a completion", () => {
       expect(answer.id).toMatch(/^cmpl-/);
       expect(answer.choices[0]).toMatchObject({ text: "Hello there", finish_reason: "stop" });
       expect(answer.usage.total_tokens).toBe(8);
-      expect(node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once upon" });
+      expect(stage.node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once upon" });
     },
   );
 
@@ -41,7 +28,7 @@ describe("a completion", () => {
     const response = await ask({ prompt: "Once ", suffix: " a cat.", max_tokens: 8 });
     const answer = completionSchema.parse(await response.json());
     expect(answer.choices[0]?.text).toBe("Hello there");
-    const request = node.requests.at(-1);
+    const request = stage.node.requests.at(-1);
     expect(request?.parameters.max_tokens).toBe(8);
     expect(request?.input).toEqual({
       type: "template",
@@ -57,14 +44,17 @@ describe("a completion", () => {
   it("holds for its suffix too, and takes an empty one for none", async ({ expect }) => {
     const quoteOf = async (suffix: string | null) => {
       const json = { prompt: "Once", suffix, max_tokens: 8, steps: 8 };
-      const response = await edge.send("POST", "/v1/quote", { key: account.inferenceKey, json });
+      const response = await stage.edge.send("POST", "/v1/quote", {
+        key: stage.account.inferenceKey,
+        json,
+      });
       return quoteSchema.parse(await response.json()).data[0]?.max_step_units;
     };
     expect(await quoteOf(null)).toBe(8);
     expect(await quoteOf("")).toBe(8);
     expect(await quoteOf("b".repeat(300))).toBe(16);
     await (await ask({ prompt: "Once", suffix: "" })).json();
-    expect(node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once" });
+    expect(stage.node.requests.at(-1)?.input).toEqual({ type: "text", text: "Once" });
   });
 
   it("streams append-only text and one chunk of usage", async ({ expect }) => {
@@ -98,7 +88,7 @@ describe("a completion", () => {
   });
 });
 
-testRouteSecurity(() => edge, {
+testRouteSecurity(() => stage.edge, {
   method: "POST",
   path,
   json: { prompt: "Once" },

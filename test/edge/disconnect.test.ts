@@ -1,26 +1,14 @@
 /** A client that leaves is noticed at the node: no step is run for nobody. */
+
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import {
-  createTestAccount,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
-import { type ScriptedNode, startScriptedNode, stepFrame } from "./scripted-node.ts";
+import { describe, it } from "vitest";
+import { useEdgeStage } from "./edge-stage.ts";
+import { stepFrame } from "./scripted-node.ts";
 
 /** The promise: a node hears of it within a second. */
 const MAX_NOTICE_MS = 1_000;
 
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 
 /** Starts a generation that never ends; `begun` resolves at the node, `closed` with its connection. */
 function startEndless(firstText: string) {
@@ -29,7 +17,7 @@ function startEndless(firstText: string) {
     begin = resolve;
   });
   const closed = new Promise<void>((resolve) => {
-    node.script = async (exchange) => {
+    stage.node.script = async (exchange) => {
       exchange.send({ type: "queued", ahead: 0 });
       if (firstText !== "") exchange.send(stepFrame(1, firstText));
       const beat = setInterval(() => exchange.comment("heartbeat"), 100);
@@ -44,7 +32,11 @@ function startEndless(firstText: string) {
 
 function ask(stream: boolean, signal: AbortSignal): Promise<Response> {
   const json = { prompt: "Once", stream };
-  return edge.send("POST", "/v1/completions", { key: account.inferenceKey, json, signal });
+  return stage.edge.send("POST", "/v1/completions", {
+    key: stage.account.inferenceKey,
+    json,
+    signal,
+  });
 }
 
 /** Milliseconds until `event`. */
@@ -62,7 +54,7 @@ describe("a client that leaves", () => {
     await response.body?.getReader().read();
     controller.abort();
     expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
-    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+    await expect.poll(() => stage.node.cancelled).toContain(stage.node.requests.at(-1)?.request_id);
   });
 
   it("while queued, before any text, does too", async ({ expect }) => {
@@ -74,29 +66,29 @@ describe("a client that leaves", () => {
     controller.abort();
     expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
     await reading;
-    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+    await expect.poll(() => stage.node.cancelled).toContain(stage.node.requests.at(-1)?.request_id);
   });
 
   // A reset, since a half-closed connection may still read: the runtime rightly waits at a FIN.
   it("by a reset, while it waits for a whole answer, does too", async ({ expect }) => {
     const { begun, closed } = startEndless("Hello");
-    const { hostname, port } = new URL(edge.url);
+    const { hostname, port } = new URL(stage.edge.url);
     const socket = connect(Number(port), hostname);
     socket.on("error", () => undefined);
     const body = JSON.stringify({ prompt: "Once" });
     socket.write(
       `POST /v1/completions HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n` +
-        `x-api-key: ${account.inferenceKey}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        `x-api-key: ${stage.account.inferenceKey}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await begun;
     socket.resetAndDestroy();
     expect(await timeUntil(closed)).toBeLessThan(MAX_NOTICE_MS);
-    await expect.poll(() => node.cancelled).toContain(node.requests.at(-1)?.request_id);
+    await expect.poll(() => stage.node.cancelled).toContain(stage.node.requests.at(-1)?.request_id);
   });
 
   it("is no fault of ours, and the next one is served", async ({ expect }) => {
-    expect(edge.log.filter((line) => line.includes("fault"))).toEqual([]);
-    node.script = (exchange) => exchange.complete(["Hello"]);
+    expect(stage.edge.log.filter((line) => line.includes("fault"))).toEqual([]);
+    stage.node.script = (exchange) => exchange.complete(["Hello"]);
     expect((await ask(false, new AbortController().signal)).status).toBe(200);
   });
 });

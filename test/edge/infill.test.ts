@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
+import { beforeEach, describe, it } from "vitest";
 import { infillAnswerSchema } from "../../shared/contracts/infill.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { readError } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
 import { testRouteSecurity } from "./route-security.ts";
-import { type NodeScript, type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
+import type { NodeScript } from "./scripted-node.ts";
 
 const path = "/v1/infill";
 const template = ["A ", { length: 2 }, " sat on ", { min_length: 1, max_length: 3 }, "."];
@@ -25,21 +20,13 @@ const fillBoth: NodeScript = (exchange) =>
     },
   );
 
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 beforeEach(() => {
-  node.script = fillBoth;
+  stage.node.script = fillBoth;
 });
 
 const ask = (json: object, headers: Record<string, string> = {}) =>
-  edge.send("POST", path, { key: account.inferenceKey, json, headers });
+  stage.edge.send("POST", path, { key: stage.account.inferenceKey, json, headers });
 
 describe("an infill", () => {
   it("answers the filled text, each hole and the bill", async ({ expect }) => {
@@ -47,7 +34,7 @@ describe("an infill", () => {
     expect(answer.id).toMatch(/^gen_/);
     expect(answer).toMatchObject({
       object: "infill",
-      model: node.model.id,
+      model: stage.node.model.id,
       text: "A black cat sat on me.",
       holes: [
         { text: "black cat", token_count: 2 },
@@ -60,7 +47,7 @@ describe("an infill", () => {
 
   it("asks a node for the template, as many tokens as it may have", async ({ expect }) => {
     await (await ask({ template, tier: "quality", seed: 4 })).json();
-    const request = node.requests.at(-1);
+    const request = stage.node.requests.at(-1);
     expect(request?.input).toEqual({
       type: "template",
       field: "template",
@@ -90,23 +77,23 @@ describe("an infill", () => {
   it("is given again under its idempotency key, and runs once", async ({ expect }) => {
     const headers = { "idempotency-key": "fill-once" };
     const first = await (await ask({ template }, headers)).json();
-    const heard = node.requests.length;
+    const heard = stage.node.requests.length;
     const again = await ask({ template }, headers);
     expect(again.headers.get("idempotent-replayed")).toBe("true");
     expect(await again.json()).toEqual(first);
-    expect(node.requests).toHaveLength(heard);
+    expect(stage.node.requests).toHaveLength(heard);
   });
 
   it("is told by its own name what the node refuses, and fails without holes", async ({
     expect,
   }) => {
-    node.script = (exchange) => exchange.refuse("context_length_exceeded", "input");
+    stage.node.script = (exchange) => exchange.refuse("context_length_exceeded", "input");
     expect(await readError(await ask({ template }))).toMatchObject({
       status: 400,
       code: "context_length_exceeded",
       param: "template",
     });
-    node.script = (exchange) => exchange.complete(["x"]);
+    stage.node.script = (exchange) => exchange.complete(["x"]);
     expect(await readError(await ask({ template }))).toMatchObject({ code: "node_failed" });
   });
 
@@ -136,10 +123,15 @@ describe("an infill", () => {
       "block_length",
     ],
   ] as const)("refuses %j", async ([json, code, param], { expect }) => {
-    const heard = node.requests.length;
+    const heard = stage.node.requests.length;
     expect(await readError(await ask(json))).toMatchObject({ status: 400, code, param });
-    expect(node.requests).toHaveLength(heard);
+    expect(stage.node.requests).toHaveLength(heard);
   });
 });
 
-testRouteSecurity(() => edge, { method: "POST", path, json: { template }, scopes: ["inference"] });
+testRouteSecurity(() => stage.edge, {
+  method: "POST",
+  path,
+  json: { template },
+  scopes: ["inference"],
+});

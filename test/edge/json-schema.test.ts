@@ -1,27 +1,14 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { describe, it } from "vitest";
 import { quoteSchema } from "../../shared/contracts/billing.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
-import { type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
+import { readError } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
 
 const messages = [{ role: "user" as const, content: "Who?" }];
 const path = "/v1/chat/completions";
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 
-const ask = (json: object) => edge.send("POST", path, { key: account.inferenceKey, json });
+const ask = (json: object) =>
+  stage.edge.send("POST", path, { key: stage.account.inferenceKey, json });
 
 describe("a chat completion of JSON", () => {
   it("with a schema asks the node for JSON, held for with the passes of its lengths", async ({
@@ -35,8 +22,11 @@ describe("a chat completion of JSON", () => {
       response_format: { type: "json_schema", json_schema: { name: "person", schema } },
     };
     expect((await ask(json)).status).toBe(200);
-    expect(node.requests.at(-1)?.input).toEqual({ type: "json", messages, schema });
-    const response = await edge.send("POST", "/v1/quote", { key: account.inferenceKey, json });
+    expect(stage.node.requests.at(-1)?.input).toEqual({ type: "json", messages, schema });
+    const response = await stage.edge.send("POST", "/v1/quote", {
+      key: stage.account.inferenceKey,
+      json,
+    });
     const [quoted] = quoteSchema.parse(await response.json()).data;
     // Eight steps and as many rows for lengths, on the model's 512 positions.
     expect(quoted).toMatchObject({ max_steps: 8, max_step_units: 32 });
@@ -48,7 +38,7 @@ describe("a chat completion of JSON", () => {
   ] as const)(
     "is told by its own name what of its schema is refused: %s",
     async ([code, param], { expect }) => {
-      node.script = (exchange) => exchange.refuse(code, param);
+      stage.node.script = (exchange) => exchange.refuse(code, param);
       const json_schema = { name: "any", schema: {} };
       const error = await readError(
         await ask({ messages, response_format: { type: "json_schema", json_schema } }),
@@ -67,9 +57,9 @@ describe("a chat completion of JSON", () => {
     ],
     [{ type: "json_object" }, "unsupported_parameter", "response_format.type"],
   ] as const)("refuses the format %j", async ([response_format, code, param], { expect }) => {
-    const heard = node.requests.length;
+    const heard = stage.node.requests.length;
     const error = await readError(await ask({ messages, response_format }));
     expect(error).toMatchObject({ status: 400, code, param });
-    expect(node.requests).toHaveLength(heard);
+    expect(stage.node.requests).toHaveLength(heard);
   });
 });

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
+import { beforeEach, describe, it } from "vitest";
 import { scoreAnswerSchema } from "../../shared/contracts/score.ts";
-import {
-  createTestAccount,
-  readError,
-  startTestEdge,
-  type TestAccount,
-  type TestEdge,
-} from "./edge-harness.ts";
+import { readError } from "./edge-harness.ts";
+import { useEdgeStage } from "./edge-stage.ts";
 import { testRouteSecurity } from "./route-security.ts";
-import { type NodeScript, type ScriptedNode, startScriptedNode } from "./scripted-node.ts";
+import type { NodeScript } from "./scripted-node.ts";
 
 const path = "/v1/score";
 const prompt = "The sky is";
@@ -23,28 +18,20 @@ const scoreOf = (log_likelihood: number) => ({
 const scoreBoth: NodeScript = (exchange) =>
   exchange.complete(["", ""], { completion_tokens: 0 }, { scores: [scoreOf(-9), scoreOf(-2)] });
 
-let node: ScriptedNode;
-let edge: TestEdge;
-let account: TestAccount;
-beforeAll(async () => {
-  node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
-  account = await createTestAccount(edge);
-});
-afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
+const stage = useEdgeStage();
 beforeEach(() => {
-  node.script = scoreBoth;
+  stage.node.script = scoreBoth;
 });
 
 const ask = (json: object, headers: Record<string, string> = {}) =>
-  edge.send("POST", path, { key: account.inferenceKey, json, headers });
+  stage.edge.send("POST", path, { key: stage.account.inferenceKey, json, headers });
 
 describe("a score", () => {
   it("answers each answer's likelihood, the best and the bill", async ({ expect }) => {
     const answer = scoreAnswerSchema.parse(await (await ask({ prompt, answers })).json());
     expect(answer).toMatchObject({
       object: "score",
-      model: node.model.id,
+      model: stage.node.model.id,
       answers: [scoreOf(-9), scoreOf(-2)],
       best: 1,
       usage: { completion_tokens: 0, steps: 2, step_units: 2 },
@@ -56,7 +43,7 @@ describe("a score", () => {
 
   it("asks a node with a step for each row, after a text or a conversation", async ({ expect }) => {
     await (await ask({ prompt, answers, samples: 16, cfg_scale: 1, seed: 5 })).json();
-    const request = node.requests.at(-1);
+    const request = stage.node.requests.at(-1);
     expect(request?.input).toEqual({
       type: "score",
       prompt: { type: "text", text: prompt },
@@ -66,7 +53,7 @@ describe("a score", () => {
     expect(request?.parameters).toMatchObject({ steps: 32, cfg_scale: 1, seed: 5 });
     const messages = [{ role: "user" as const, content: "Which?" }];
     await (await ask({ messages, answers })).json();
-    expect(node.requests.at(-1)?.input).toMatchObject({
+    expect(stage.node.requests.at(-1)?.input).toMatchObject({
       prompt: { type: "messages", messages },
       samples: 32,
     });
@@ -75,9 +62,9 @@ describe("a score", () => {
   it("is given again under its idempotency key, and runs once", async ({ expect }) => {
     const headers = { "idempotency-key": "score-once" };
     const first = await (await ask({ prompt, answers }, headers)).json();
-    const heard = node.requests.length;
+    const heard = stage.node.requests.length;
     expect(await (await ask({ prompt, answers }, headers)).json()).toEqual(first);
-    expect(node.requests).toHaveLength(heard);
+    expect(stage.node.requests).toHaveLength(heard);
   });
 
   it("is told by its own name what the node refuses, and fails without scores", async ({
@@ -87,11 +74,11 @@ describe("a score", () => {
       ["input", "prompt"],
       ["answers.1", "answers.1"],
     ] as const) {
-      node.script = (exchange) => exchange.refuse("context_length_exceeded", param);
+      stage.node.script = (exchange) => exchange.refuse("context_length_exceeded", param);
       const error = await readError(await ask({ prompt, answers }));
       expect(error).toMatchObject({ status: 400, code: "context_length_exceeded", param: told });
     }
-    node.script = (exchange) => exchange.complete([""]);
+    stage.node.script = (exchange) => exchange.complete([""]);
     expect(await readError(await ask({ prompt, answers }))).toMatchObject({ code: "node_failed" });
   });
 
@@ -112,13 +99,13 @@ describe("a score", () => {
     [{ prompt, answers: ["a".repeat(200_000)] }, "context_length_exceeded", "answers"],
     [{ prompt, answers, tier: "fast" }, "unknown_parameter", "tier"],
   ] as const)("refuses %j", async ([json, code, param], { expect }) => {
-    const heard = node.requests.length;
+    const heard = stage.node.requests.length;
     expect(await readError(await ask(json))).toMatchObject({ status: 400, code, param });
-    expect(node.requests).toHaveLength(heard);
+    expect(stage.node.requests).toHaveLength(heard);
   });
 });
 
-testRouteSecurity(() => edge, {
+testRouteSecurity(() => stage.edge, {
   method: "POST",
   path,
   json: { prompt, answers },
