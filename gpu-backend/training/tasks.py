@@ -22,19 +22,25 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 900,
-    "story_chat": 900,
-    "arithmetic_chat": 950,
+    "stories": 800,
+    "story_chat": 700,
+    "arithmetic": 450,
+    "arithmetic_chat": 650,
+    "equations": 250,
+    "sum_chat": 250,
     "couplets": 600,
-    "couplet_chat": 100,
-    "talk_chat": 220,
+    "couplet_chat": 60,
+    "talk_chat": 160,
 }
 # Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
 # canvases of every length. A chat answer that does not fit is cut where the canvas ends.
 ROW_LENGTHS = {
     "stories": (16, 160),
     "story_chat": (48, 192),
+    "arithmetic": (48, 96),
     "arithmetic_chat": (64, 112),
+    "equations": (16, 64),
+    "sum_chat": (32, 40),
     "couplets": (14, 24),
     "couplet_chat": (48, 72),
     "talk_chat": (24, 96),
@@ -101,16 +107,21 @@ def short_answer(problem):
     return re.sub(r"<<[^>]*>>", "", problem["answer"])
 
 
-def make_sum(random_numbers):
-    """Returns a bare calculation of ours as (request, answer)."""
+def make_calculation(random_numbers):
+    """Returns a calculation of ours as (a, sign, b, result), none of the numbers negative."""
     sign = random_numbers.choice("++--*")
     largest = 12 if sign == "*" else random_numbers.choice([10, 20, 60])
     a, b = random_numbers.randint(0, largest), random_numbers.randint(0, largest)
     if sign == "-":
         a = a + b
+    return a, sign, b, {"+": a + b, "-": a - b, "*": a * b}[sign]
+
+
+def make_sum(random_numbers):
+    """Returns a calculation as (request, answer)."""
+    a, sign, b, result = make_calculation(random_numbers)
     word = {"+": "plus", "-": "minus", "*": "times"}[sign]
     spoken = random_numbers.choice([f"{a}{sign}{b}", f"{a} {sign} {b}", f"{a} {word} {b}"])
-    result = {"+": a + b, "-": a - b, "*": a * b}[sign]
     request = random_numbers.choice(SUM_REQUESTS).format(spoken)
     return request, f"{a}{sign}{b} = {result}\n#### {result}"
 
@@ -169,6 +180,8 @@ class Corpus:
             return self.draw_stories(count, length)
         if task == "couplets":
             return self.draw_couplets(count, length)
+        if task in ("arithmetic", "equations"):
+            return self.draw_texts(task, count, length)
         return self.draw_chat(task, count, length)
 
     def draw_stories(self, count, length):
@@ -200,6 +213,19 @@ class Corpus:
                 noise[row] = 1.0
         return Batch(ids, maskable, noise, supervised=True)
 
+    def draw_texts(self, task, count, length):
+        """
+        One text a row, cut or ended by padding; every column may be masked, the question's too.
+
+        A number that is masked here often stands elsewhere in the row: the cheapest lesson in copying.
+        """
+        ids = torch.full((count, length), EOS_ID)
+        for row in range(count):
+            tokens = self.tokenizer.encode(getattr(self, "next_" + task)(length))[:length]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
+        return Batch(ids, torch.ones_like(ids, dtype=torch.bool), noise, supervised=False)
+
     def draw_chat(self, task, count, length):
         """Prompt, answer, `<|eot_id|>`, then `<|endoftext|>` to the end; only what follows the prompt is masked."""
         rows = []
@@ -230,8 +256,19 @@ class Corpus:
             return self.random.choice(PLAIN_STORY_REQUESTS), story
         return self.random.choice(STORY_REQUESTS).format(self.random.choice(subjects)), story
 
+    def next_arithmetic(self, _length):
+        return "\n".join(self.random.choice(self.problems))
+
+    def next_equations(self, length):
+        """Calculations one below the other, as many as `length` tokens hold."""
+        calculations = (make_calculation(self.random) for _ in range(length // 6))
+        return "\n".join(f"{a}{sign}{b} = {result}" for a, sign, b, result in calculations)
+
     def next_arithmetic_chat(self):
-        return make_sum(self.random) if self.random.random() < 0.25 else self.random.choice(self.problems)
+        return self.random.choice(self.problems)
+
+    def next_sum_chat(self):
+        return make_sum(self.random)
 
     def next_couplet_chat(self):
         return self.random.choice(self.questions)

@@ -120,7 +120,8 @@ adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=W
 step, seen, spent = 0, {task: 0 for task in TASK_TOKENS}, 0.0
 if state_path.exists():
     state = torch.load(state_path, map_location=device)
-    step, seen, spent = state["step"], state["seen"], state["spent"]
+    step, spent = state["step"], state["spent"]
+    seen |= state["seen"]  # the mixture may have changed between two starts
     network.load_state_dict(state["network"])
     average.load_state_dict(state["average"])
     muon.load_state_dict(state["muon"])
