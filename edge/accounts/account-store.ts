@@ -6,7 +6,7 @@
  */
 import type { KeyScope } from "#shared/contracts/accounts.ts";
 import { type Plan, planSchema } from "#shared/contracts/plans.ts";
-import type { Tier } from "#shared/contracts/tiers.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import {
   numberOf,
   optionalNumberOf,

@@ -9,7 +9,7 @@
 import type { ErrorCode } from "#shared/contracts/errors.ts";
 import { PLANS, type Plan, type PlanRule } from "#shared/contracts/plans.ts";
 import { toPlanPrice } from "#shared/contracts/prices.ts";
-import type { Tier } from "#shared/contracts/tiers.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { AccountStore, KeyRecord, PresentedKey } from "./account-store.ts";
 import type { Claim, Claims, ClaimVerdict, KeptAnswer } from "./claims.ts";
 import type { Ledger } from "./ledger.ts";

@@ -10,7 +10,7 @@
  * in.
  */
 import type { LedgerEntry, LedgerEntryKind } from "#shared/contracts/ledger.ts";
-import { type Tier, tierSchema } from "#shared/contracts/tiers.ts";
+import { type Tier, tierSchema } from "#shared/contracts/tier-names.ts";
 import { EntryLog } from "./entry-log.ts";
 import { numberOf, type Sql, type SqlRow, textOf } from "./sql.ts";
 

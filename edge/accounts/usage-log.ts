@@ -1,5 +1,5 @@
 import type { UsageLine } from "#shared/contracts/billing.ts";
-import { tierSchema } from "#shared/contracts/tiers.ts";
+import { tierSchema } from "#shared/contracts/tier-names.ts";
 import type { Settlement } from "./ledger.ts";
 import { numberOf, type Sql, textOf } from "./sql.ts";
 

@@ -7,7 +7,7 @@ import {
   chooseUnitPrice,
   toStepUnits,
 } from "#shared/contracts/prices.ts";
-import type { Tier } from "#shared/contracts/tiers.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 
 /** A generation to be priced. */
 export interface QuotedGeneration {

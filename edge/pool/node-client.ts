@@ -149,6 +149,7 @@ export class NodeClient {
     const grant: Grant = {
       request_id: request.request_id,
       max_steps: boundSteps(request.parameters),
+      attempt: 1,
       expires_at: this.#now() + GRANT_LIFETIME_MS,
       bill_to: billTo,
     };

@@ -8,7 +8,8 @@ import {
   toGenerationParameters,
   toTier,
 } from "#shared/contracts/public-api.ts";
-import { DEFAULT_TIER, TIERS, type Tier, tierSchema } from "#shared/contracts/tiers.ts";
+import { type Tier, tierSchema } from "#shared/contracts/tier-names.ts";
+import { DEFAULT_TIER, TIERS } from "#shared/contracts/tiers.ts";
 import { quoteGeneration } from "../billing/quote.ts";
 import type { AppContext, BodyContext } from "../environment.ts";
 import { checkBody } from "../middleware/check-body.ts";

@@ -12,7 +12,7 @@ import { toApiError } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { GenerationParameters, NodeInput, NodeModel } from "#shared/contracts/node-wire.ts";
 import { toUsage } from "#shared/contracts/openai-answers.ts";
-import type { Tier } from "#shared/contracts/tiers.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import { toRefusalError } from "../accounts/account-client.ts";
 import { hashSecret } from "../accounts/api-key.ts";
 import type { Claim, KeptAnswer } from "../accounts/claims.ts";
@@ -154,7 +154,13 @@ async function openOnNode(
     const generation = await platform.nodes.open({
       nodeUrls: readNodeUrls(context.env),
       model: model.id,
-      request: { request_id: id, input: wish.input, parameters: wish.parameters },
+      request: {
+        request_id: id,
+        tier: wish.tier,
+        detail: "text",
+        input: wish.input,
+        parameters: wish.parameters,
+      },
       billTo: accountId,
       grantSecret: context.env.GRANT_SECRET,
       signal: clientSignal,

@@ -46,6 +46,8 @@ export interface StepEvent extends DenoisingFrame {
   readonly committed: readonly CommittedPosition[];
   /** Columns of the canvas after this step. */
   readonly canvasLength: number;
+  /** As in {@link GenerationUsage}, so far. */
+  readonly stepUnits: number;
   /** Text that became final at this step. */
   readonly textDelta: string;
 }
@@ -61,6 +63,8 @@ export interface PassEvent {
   /** Noisy rows so far. */
   readonly step: number;
   readonly forwardPasses: number;
+  /** As in {@link GenerationUsage}, so far. */
+  readonly stepUnits: number;
 }
 
 /** A hole that has its tokens. */

@@ -95,12 +95,7 @@ export class Generation implements EngineJob {
   }
 
   get usage(): GenerationUsage {
-    const { canvas, step, stepsSaved, forwardPasses, passesByLength } = this.#process;
-    const { positionsComputed } = this.#process;
-    let stepUnits = 0;
-    for (const [length, passes] of passesByLength) {
-      stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
-    }
+    const { canvas, step, stepsSaved, forwardPasses, positionsComputed } = this.#process;
     return {
       promptTokens: canvas.length - canvas.generationLength,
       completionTokens: this.#text.completionTokenCount,
@@ -108,8 +103,16 @@ export class Generation implements EngineJob {
       stepsSaved,
       forwardPasses,
       positionsComputed,
-      stepUnits,
+      stepUnits: this.#stepUnits,
     };
+  }
+
+  get #stepUnits(): number {
+    let stepUnits = 0;
+    for (const [length, passes] of this.#process.passesByLength) {
+      stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
+    }
+    return stepUnits;
   }
 
   /** Asks for an end at the next step; a pass that is under way still counts. */
@@ -149,6 +152,7 @@ export class Generation implements EngineJob {
         text: this.#decoder.decodeToken(committed.tokenId),
       })),
       canvasLength: this.#process.canvas.length,
+      stepUnits: this.#stepUnits,
       textDelta: this.#extendText(),
     });
     if (!this.#process.isFinished) return;

@@ -117,7 +117,12 @@ export class Scoring implements EngineJob {
     this.#positionsComputed += passes * length;
     this.#stepUnits += passes * Math.ceil(length / POSITIONS_PER_STEP_UNIT);
     this.#rows = this.#nextRows();
-    this.#listener({ type: "pass", step: this.#step, forwardPasses: this.#passCount });
+    this.#listener({
+      type: "pass",
+      step: this.#step,
+      forwardPasses: this.#passCount,
+      stepUnits: this.#stepUnits,
+    });
     if (this.#current() !== undefined) return;
     this.#finish({
       type: "finished",

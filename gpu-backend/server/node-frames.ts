@@ -27,6 +27,7 @@ export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): No
       committed: [],
       masked_count: 0,
       forward_passes: event.forwardPasses,
+      step_units: event.stepUnits,
       text_delta: "",
     };
   }
@@ -42,6 +43,7 @@ export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): No
     })),
     masked_count: event.maskedCount,
     forward_passes: event.forwardPasses,
+    step_units: event.stepUnits,
     text_delta: event.textDelta,
   };
 }
@@ -63,6 +65,7 @@ export function toLastFrame(
             holes: event.holes.map(({ text, tokenCount }) => ({ text, token_count: tokenCount })),
           }),
       ...(event.scores === undefined ? {} : { scores: event.scores.map(toScore) }),
+      hastened_steps: 0,
       receipt,
       signed_receipt: signedReceipt,
     };

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { planSchema } from "./plans.ts";
-import { tierSchema } from "./tiers.ts";
+import { tierSchema } from "./tier-names.ts";
 
 /** What a key may do: run generations, or manage the account's keys. Never both. */
 const keyScopeSchema = z.enum(["inference", "management"]);

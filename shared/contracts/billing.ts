@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ledgerEntrySchema } from "./ledger.ts";
 import { cacheSchema } from "./node-wire.ts";
-import { tierSchema } from "./tiers.ts";
+import { tierSchema } from "./tier-names.ts";
 
 /** A tier, at the account's price. */
 export const pricedTierSchema = z.strictObject({

@@ -9,7 +9,14 @@
  * A node posts each receipt to the edge too, as a {@link PostedReceipt}, until it is taken.
  */
 import { z } from "zod";
-import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS, MAX_STEPS } from "./limits.ts";
+import {
+  MAX_DEADLINE_MS,
+  MAX_GENERATION_LENGTH,
+  MAX_PROMPT_CHARACTERS,
+  MAX_STATE_CHARACTERS,
+  MAX_STEPS,
+} from "./limits.ts";
+import { tierSchema } from "./tier-names.ts";
 
 /** One turn of a conversation, as the chat template takes it. */
 export const chatMessageSchema = z.strictObject({
@@ -50,6 +57,11 @@ export const generationParametersSchema = z.strictObject({
    * final before the last. Not with random remasking, which draws its confidences.
    */
   revision_steps: z.int().min(0).max(MAX_STEPS).default(0),
+  /**
+   * Milliseconds from the request's arrival at the node until its last step should be done. Where the
+   * measured step time says that the steps left take longer, each commits more.
+   */
+  deadline_ms: z.int().min(1).max(MAX_DEADLINE_MS).optional(),
   /** Same request and seed, same tokens. */
   seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
   /** Never predicts end-of-text: LLaDA's `logits_eos_inf`. */
@@ -85,6 +97,12 @@ const promptSchema = z.discriminatedUnion("type", [
 /** One generation, as the edge hands it to a node. */
 export const nodeGenerationRequestSchema = z.strictObject({
   request_id: z.string().min(1).max(128),
+  /** Its share of the node when several wait. */
+  tier: tierSchema.default("balanced"),
+  /** `canvas` has every step tell what is provisional, masked again or resized, too. */
+  detail: z.enum(["text", "canvas"]).default("text"),
+  /** A step's `state` of an earlier attempt: goes on from there. Not with `score`. */
+  resume_from: z.string().min(1).max(MAX_STATE_CHARACTERS).optional(),
   input: z.discriminatedUnion("type", [
     ...promptSchema.options,
     /**
@@ -127,8 +145,10 @@ export type NodeInput = NodeGenerationRequest["input"];
 /** What a node's signature over an order allows: this request, once, until then. */
 export const grantSchema = z.strictObject({
   request_id: z.string().min(1),
-  /** Most denoising steps that the node may run for it. */
+  /** Most denoising steps that the node may run for it, those before `resume_from` counted. */
   max_steps: z.int().min(1),
+  /** From 1: how often this request was handed to a node. Only the receipt of the last one is paid. */
+  attempt: z.int().min(1).default(1),
   /** Epoch milliseconds. */
   expires_at: z.int(),
   /** The edge's own word for who pays; a node only hands it back with the receipt. */
@@ -136,7 +156,7 @@ export const grantSchema = z.strictObject({
 });
 export type Grant = z.infer<typeof grantSchema>;
 
-/** What was executed: the bill. Signed by the node. */
+/** What was executed, over all attempts that led to it: the bill. Signed by the node. */
 export const receiptSchema = z.strictObject({
   request_id: z.string(),
   node_id: z.string(),
@@ -162,7 +182,7 @@ export const postedReceiptSchema = z.strictObject({
 export type PostedReceipt = z.infer<typeof postedReceiptSchema>;
 
 /** A position that now holds a token. */
-const committedPositionSchema = z.strictObject({
+export const committedPositionSchema = z.strictObject({
   /** Column of the canvas, the prompt's first token being 0. */
   position: z.int(),
   token_id: z.int(),
@@ -170,6 +190,27 @@ const committedPositionSchema = z.strictObject({
   confidence: z.number(),
   text: z.string(),
 });
+
+/**
+ * What a step did to the canvas beside committing. Positions are those before `resize`; applied in the
+ * order committed, remasked, resized.
+ */
+export const canvasChangeSchema = z.strictObject({
+  /** What positions that stay masked would take now, and how sure the network is of it. */
+  provisional: z.array(committedPositionSchema),
+  /** Positions that revision masked again. */
+  remasked: z.array(z.int()),
+  /** `truncate` cuts the canvas to `length`; `insert` adds `count` masked positions at `position`. */
+  resize: z
+    .discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("truncate"), length: z.int() }),
+      z.strictObject({ kind: z.literal("insert"), position: z.int(), count: z.int() }),
+    ])
+    .nullable(),
+  /** Positions of the canvas after it. */
+  length: z.int(),
+});
+export type CanvasChange = z.infer<typeof canvasChangeSchema>;
 
 /** A hole of a template, filled. */
 const filledHoleSchema = z.strictObject({ text: z.string(), token_count: z.int() });
@@ -202,8 +243,10 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     generation_length: z.int(),
     steps: z.int(),
     block_length: z.int(),
+    /** Positions of a template that hold text from the beginning; under `detail: canvas`. */
+    given: z.array(z.strictObject({ position: z.int(), text: z.string() })).optional(),
   }),
-  /** One denoising step. */
+  /** One denoising step. A resumed run's first has the number after its state's. */
   z.strictObject({
     type: z.literal("step"),
     /** Counts from 1 over the whole run. */
@@ -213,6 +256,12 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     committed: z.array(committedPositionSchema),
     masked_count: z.int(),
     forward_passes: z.int(),
+    /** Of all steps so far: what a run that breaks off here has cost. */
+    step_units: z.int(),
+    /** What else the step did to the canvas; under `detail: canvas`. */
+    canvas: canvasChangeSchema.optional(),
+    /** From which another node continues; absent where a run cannot be resumed. */
+    state: z.string().max(MAX_STATE_CHARACTERS).optional(),
     /** Text that became final at this step: everything before it is committed. Append-only. */
     text_delta: z.string(),
   }),
@@ -225,6 +274,8 @@ export const nodeFrameSchema = z.discriminatedUnion("type", [
     holes: z.array(filledHoleSchema).optional(),
     /** Of answers to be scored, in their order. */
     scores: z.array(scoreSchema).optional(),
+    /** Steps that committed more than asked for, to keep `deadline_ms`. */
+    hastened_steps: z.int().default(0),
     receipt: receiptSchema,
     /** The receipt as a signed token, see signed-token.ts. */
     signed_receipt: z.string(),

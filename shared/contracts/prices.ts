@@ -8,7 +8,8 @@
 import { POSITIONS_PER_STEP_UNIT } from "./limits.ts";
 import type { GenerationParameters, NodeInput } from "./node-wire.ts";
 import { PLANS, type Plan } from "./plans.ts";
-import { EXACT_STEPS_TIER, type Tier } from "./tiers.ts";
+import type { Tier } from "./tier-names.ts";
+import { EXACT_STEPS_TIER } from "./tiers.ts";
 
 /** Price of one step unit, micro-dollars, before a plan's discount. */
 export const STEP_UNIT_PRICES = {

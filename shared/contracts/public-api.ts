@@ -14,15 +14,8 @@ import {
   generationParametersSchema,
 } from "./node-wire.ts";
 import { neutralChatFields, neutralFields, only, refused, withCode } from "./openai-fields.ts";
-import {
-  DEFAULT_TIER,
-  EXACT_STEPS_TIER,
-  TIERS,
-  type Tier,
-  type TierRule,
-  tierSchema,
-  tierSteps,
-} from "./tiers.ts";
+import { type Tier, tierSchema } from "./tier-names.ts";
+import { DEFAULT_TIER, EXACT_STEPS_TIER, TIERS, type TierRule, tierSteps } from "./tiers.ts";
 
 const parameters = generationParametersSchema.shape;
 

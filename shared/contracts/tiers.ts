@@ -4,12 +4,8 @@
  * Owns: the one table of tiers. Does not own: what a step unit costs (prices.ts), the request's own
  * fields, which go before a tier's (public-api.ts).
  */
-import { z } from "zod";
 import type { Cache } from "./node-wire.ts";
-
-/** A tier's name, from the fewest steps to the most. */
-export const tierSchema = z.enum(["draft", "fast", "balanced", "quality", "max"]);
-export type Tier = z.infer<typeof tierSchema>;
+import type { Tier } from "./tier-names.ts";
 
 /** How a tier is decoded. */
 export interface TierRule {

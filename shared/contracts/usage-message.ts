@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ledgerEntryKindSchema } from "./ledger.ts";
-import { tierSchema } from "./tiers.ts";
+import { tierSchema } from "./tier-names.ts";
 
 /** One movement of an account's money, on its way from the account to the usage tables. */
 export const usageMessageSchema = z.strictObject({

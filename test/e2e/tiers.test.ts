@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { z } from "zod";
 import { quoteSchema } from "../../shared/contracts/billing.ts";
 import { chatCompletionSchema, completionSchema } from "../../shared/contracts/openai-answers.ts";
-import { TIERS, tierSchema } from "../../shared/contracts/tiers.ts";
+import { tierSchema } from "../../shared/contracts/tier-names.ts";
+import { TIERS } from "../../shared/contracts/tiers.ts";
 import { startTestStack, type TestStack } from "../support/test-stack.ts";
 
 const GENERATION_LENGTH = 32;

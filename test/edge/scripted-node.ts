@@ -170,6 +170,7 @@ export function stepFrame(step: number, text: string): NodeFrame {
     committed: [],
     masked_count: 0,
     forward_passes: step,
+    step_units: step,
     text_delta: text,
   };
 }
@@ -208,6 +209,7 @@ async function doneFrame(
     type: "done",
     finish_reason: "stop",
     text: pieces.join(""),
+    hastened_steps: 0,
     receipt,
     signed_receipt: await signReceipt(receipt),
   };

@@ -22,6 +22,7 @@ const sign = async (changes: Partial<typeof receipt> = {}, secret = grantSecret)
   type: "done" as const,
   finish_reason: "stop" as const,
   text: "a",
+  hastened_steps: 0,
   receipt,
   signed_receipt: await signToken({ ...receipt, ...changes }, secret),
 });

@@ -4,6 +4,8 @@ import type { NodeGenerationRequest } from "../../../../shared/contracts/node-wi
 export function createNodeRequest(): NodeGenerationRequest {
   return {
     request_id: "gen_1",
+    tier: "balanced",
+    detail: "text",
     input: { type: "text", text: "Once" },
     parameters: {
       max_tokens: 8,

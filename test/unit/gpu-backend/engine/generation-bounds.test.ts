@@ -9,7 +9,7 @@ import {
   toGenerationParameters,
   toTier,
 } from "../../../../shared/contracts/public-api.ts";
-import { tierSchema } from "../../../../shared/contracts/tiers.ts";
+import { tierSchema } from "../../../../shared/contracts/tier-names.ts";
 import {
   createFakeMaskPredictor,
   hashedLogits,

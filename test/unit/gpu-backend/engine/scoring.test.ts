@@ -98,8 +98,8 @@ describe("a scoring", () => {
     engine.submit(scoring);
     await finished;
     expect(events.filter(({ type }) => type === "pass")).toEqual([
-      { type: "pass", step: 6, forwardPasses: 6 },
-      { type: "pass", step: 12, forwardPasses: 12 },
+      { type: "pass", step: 6, forwardPasses: 6, stepUnits: 6 },
+      { type: "pass", step: 12, forwardPasses: 12, stepUnits: 12 },
     ]);
   });
 

@@ -87,6 +87,7 @@ describe("the memory of used grants", () => {
   const grant = (id: string, expiresAt: number) => ({
     request_id: id,
     max_steps: 1,
+    attempt: 1,
     expires_at: expiresAt,
   });
 

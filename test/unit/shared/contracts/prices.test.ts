@@ -8,7 +8,8 @@ import {
   toPlanPrice,
   toStepUnits,
 } from "../../../../shared/contracts/prices.ts";
-import { TIERS, tierSchema, tierSteps } from "../../../../shared/contracts/tiers.ts";
+import { tierSchema } from "../../../../shared/contracts/tier-names.ts";
+import { TIERS, tierSteps } from "../../../../shared/contracts/tiers.ts";
 
 describe("a price", () => {
   it("is whole after every plan's discount, and never less than it should be", ({ expect }) => {
