@@ -1,0 +1,4 @@
+import type { BenchPart } from "./part.ts";
+
+/** Every part, in the order in which they run. */
+export const PARTS: readonly BenchPart[] = [];
