@@ -61,7 +61,7 @@ export const generationEventSchema = z.discriminatedUnion("type", [
     model: z.string(),
     tier: z.string(),
     prompt_tokens: z.int(),
-    /** Positions, the prompt's included; those from `prompt_tokens` on are shown. */
+    /** Positions, the prompt's included. The first `prompt_tokens` less those of `given` are the prompt's. */
     canvas_length: z.int(),
     /** Most denoising steps. */
     steps: z.int(),
