@@ -1,4 +1,5 @@
+import { forwardPart } from "./engine/forward-part.ts";
 import type { BenchPart } from "./part.ts";
 
 /** Every part, in the order in which they run. */
-export const PARTS: readonly BenchPart[] = [];
+export const PARTS: readonly BenchPart[] = [forwardPart];
