@@ -10,7 +10,7 @@ import { z } from "zod";
 import { LOCAL_DIRECTORY, QUIET_ENVIRONMENT, REPOSITORY_ROOT } from "./paths.ts";
 import { untilStopped } from "./process-life.ts";
 
-const ROOMS = ["shared", "edge", "gpu-backend", "deploy", "test"] as const;
+const ROOMS = ["shared", "edge", "edge/console", "gpu-backend", "deploy", "test"] as const;
 const REPORT_FILE = join(LOCAL_DIRECTORY, "vitest-report.json");
 
 /** The runtime's types are generated: they are large, and follow the compatibility date. */

@@ -1,11 +1,10 @@
 /** The entries of one account's ledger: appended, chained by hash, never changed. */
 import {
-  hashLedgerEntry,
   type LedgerEntry,
   type LedgerEntryKind,
   ledgerEntryKindSchema,
-  toGenesisHash,
 } from "#shared/contracts/ledger.ts";
+import { hashLedgerEntry, toGenesisHash } from "#shared/contracts/ledger-chain.ts";
 import { numberOf, type Sql, type SqlRow, textOf } from "./sql.ts";
 
 /** A movement of money to write down. */

@@ -14,11 +14,13 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
 })
   .split("\n")
   .filter((file) => file !== "" && existsSync(join(root, file)));
-const sources = files.filter((file) => /\.(ts|mjs)$/.test(file) && !file.endsWith(".d.ts"));
+const sources = files.filter((file) => /\.(tsx?|mjs)$/.test(file) && !file.endsWith(".d.ts"));
 
 const ROOT_ENTRIES = new Set(
   `edge gpu-backend shared deploy test package.json wrangler.toml README.md biome.json knip.json
-   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .ci LICENSE`.split(/\s+/),
+   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .dockerignore .ci LICENSE`.split(
+    /\s+/,
+  ),
 );
 
 /** What a room may import: its own files, and specifiers that begin with one of these. */
@@ -30,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "edge/billing": ["shared", "cloudflare:workers", "zod", "stripe"],
   "edge/pool": ["shared", "cloudflare:workers", "zod"],
   "edge/streaming": ["shared", "zod"],
+  "edge/console": ["shared/sdk", "shared/contracts/ledger-chain.ts", "preact", "vite", "node:url"],
   edge: ["shared", "hono", "cloudflare:workers", "zod", "edge"],
   "gpu-backend/canvas": ["shared/contracts/errors.ts"],
   "gpu-backend/sampler": ["gpu-backend/canvas", "shared/contracts/errors.ts"],
@@ -83,8 +86,12 @@ function read(file: string): string {
 /** Import specifiers of a file, relative ones and `#shared/…` resolved to repository paths. */
 function importsOf(file: string): string[] {
   const text = read(file);
-  const found = text.matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g);
-  return [...found].map(([, specifier = ""]) => {
+  // At the start of a line, so that code quoted in a text is none.
+  const found = text.matchAll(
+    /^(?:import\b|export\s+(?:type\s+)?[{*])[^;"'`=]*["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/gm,
+  );
+  return [...found].map(([, named, called]) => {
+    const specifier = named ?? called ?? "";
     if (specifier.startsWith("#shared/")) return specifier.slice(1);
     return specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
   });
@@ -165,7 +172,9 @@ describe("the documents", () => {
 
 describe("the repository", () => {
   it("speaks of the product alone", ({ expect }) => {
-    const text = files.filter((file) => /\.(ts|mjs|py|md|json|toml|svg|jsonl)$|^\.ci/.test(file));
+    const text = files.filter((file) =>
+      /\.(tsx?|mjs|py|md|css|html|json|toml|svg|jsonl)$|^\.ci/.test(file),
+    );
     const machinePath = new RegExp(["/wor", "k/|/ro", "ot/|/tm", "p/bash"].join(""));
     const broken = text.filter(
       (file) => file !== "package-lock.json" && machinePath.test(read(file)),
@@ -178,6 +187,8 @@ describe("the repository", () => {
     // Programs that tests run as processes of their own, or inside workerd.
     const programs = [
       "edge/worker.ts",
+      "edge/console/main.tsx",
+      "edge/console/vite.config.ts",
       "gpu-backend/main.ts",
       "gpu-backend/cli.ts",
       "gpu-backend/model-runner/session-worker.ts",
@@ -185,7 +196,9 @@ describe("the repository", () => {
       "deploy/local/test.ts",
     ];
     const reached = reachable([...tests, ...programs]);
-    const owned = sources.filter((file) => /^(edge|gpu-backend|shared|deploy)\/.*\.ts$/.test(file));
+    const owned = sources.filter((file) =>
+      /^(edge|gpu-backend|shared|deploy)\/.*\.tsx?$/.test(file),
+    );
     expect(owned.filter((file) => !reached.has(file))).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "vitest";
 import { type LedgerPage, ledgerPageSchema } from "../../shared/contracts/billing.ts";
-import { findBrokenEntry } from "../../shared/contracts/ledger.ts";
+import { findBrokenEntry } from "../../shared/contracts/ledger-chain.ts";
 import type { Receipt } from "../../shared/contracts/node-wire.ts";
 import {
   createTestAccount,

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from "vitest";
 import { AccountStore } from "../../../../edge/accounts/account-store.ts";
 import { EntryLog } from "../../../../edge/accounts/entry-log.ts";
 import { type HoldOrder, Ledger } from "../../../../edge/accounts/ledger.ts";
-import { findBrokenEntry } from "../../../../shared/contracts/ledger.ts";
+import { findBrokenEntry } from "../../../../shared/contracts/ledger-chain.ts";
 import { openSql, type TestSql } from "./open-sql.ts";
 
 const HOLD_MS = 1_000;

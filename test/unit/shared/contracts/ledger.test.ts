@@ -1,11 +1,7 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
-import {
-  findBrokenEntry,
-  hashLedgerEntry,
-  type LedgerEntry,
-  toGenesisHash,
-} from "../../../../shared/contracts/ledger.ts";
+import type { LedgerEntry } from "../../../../shared/contracts/ledger.ts";
+import { findBrokenEntry, hashLedgerEntry, toGenesisHash } from "../../../../shared/contracts/ledger-chain.ts";
 import { sha256Hex } from "../../../../shared/contracts/sha-256.ts";
 
 /** A chain of entries that holds. */

@@ -1,0 +1,177 @@
+/** Usage: money, what was spent on what, the ledger and its chain. */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { ApiKey, UsageReport } from "../../../shared/sdk/account-types.ts";
+import type { Connection, Limits } from "../connect.ts";
+import { ErrorNote } from "../error-note.tsx";
+import { toDollars } from "../money.ts";
+import { useAnswer } from "../use-answer.ts";
+import { LedgerTable } from "./ledger-table.tsx";
+import { SpendChart } from "./spend-chart.tsx";
+
+const PERIODS = [7, 30, 90] as const;
+
+/** The page. */
+export function UsagePage({ connection }: { readonly connection: Connection }): JSX.Element {
+  const [days, setDays] = useState(30);
+  const client = connection.management;
+  const usage = useAnswer(
+    client && ((signal) => client.usage({ days }, { signal })),
+    [client, days].join(),
+  );
+  const keys = useAnswer(
+    client && ((signal) => client.keys.list({ limit: 100 }, { signal })),
+    client,
+  );
+  if (client === null) {
+    return (
+      <section class="panel">
+        <h1>Usage</h1>
+        <p>Sign in with a management key to see what was spent.</p>
+      </section>
+    );
+  }
+  const report = usage.answer;
+  return (
+    <div class="page">
+      <section class="panel" aria-labelledby="usage-title">
+        <div class="row spread">
+          <h1 id="usage-title">Usage</h1>
+          <label class="inline">
+            Last
+            <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
+              {PERIODS.map((period) => (
+                <option key={period} value={period}>
+                  {period} days
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+        <ErrorNote error={usage.error ?? keys.error} />
+        {report !== null && (
+          <>
+            <Money report={report} limits={connection.readLimits()} />
+            <SpendChart lines={report.data} days={days} />
+            <TierTable report={report} />
+          </>
+        )}
+      </section>
+      {keys.answer !== null && <KeySpend keys={keys.answer.data} />}
+      <LedgerTable client={client} />
+    </div>
+  );
+}
+
+function Money({
+  report,
+  limits,
+}: {
+  readonly report: UsageReport;
+  readonly limits: Limits | null;
+}): JSX.Element {
+  const spent = report.data.reduce((sum, { cost }) => sum + cost, 0);
+  const rows = [
+    ["Balance", toDollars(report.balance)],
+    ["Held for what runs", toDollars(report.held)],
+    ["Spent", toDollars(spent)],
+    [
+      "Step units this minute",
+      limits === null ? "told by the next run" : `${limits.stepsLeft} of ${limits.stepsLimit} left`,
+    ],
+    [
+      "Requests this minute",
+      limits === null
+        ? "told by the next run"
+        : `${limits.requestsLeft} of ${limits.requestsLimit} left`,
+    ],
+  ];
+  return (
+    <dl class="figures">
+      {rows.map(([term, value]) => (
+        <div key={term}>
+          <dt>{term}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
+  return (
+    <div class="scroll">
+      <table>
+        <caption class="hidden">Use by day, model and tier</caption>
+        <thead>
+          <tr>
+            <th scope="col">Day</th>
+            <th scope="col">Model</th>
+            <th scope="col">Tier</th>
+            <th scope="col">Requests</th>
+            <th scope="col">Step units</th>
+            <th scope="col">Cost</th>
+          </tr>
+        </thead>
+        <tbody>
+          {report.data.map((line) => (
+            <tr key={`${line.date} ${line.model} ${line.tier}`}>
+              <td>{line.date}</td>
+              <td>{line.model}</td>
+              <td>{line.tier}</td>
+              <td class="number">{line.requests}</td>
+              <td class="number">{line.step_units}</td>
+              <td class="number">{toDollars(line.cost)}</td>
+            </tr>
+          ))}
+          {report.data.length === 0 && (
+            <tr>
+              <td colSpan={6}>Nothing was used yet.</td>
+            </tr>
+          )}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function KeySpend({ keys }: { readonly keys: readonly ApiKey[] }): JSX.Element {
+  const most = Math.max(1, ...keys.map(({ spent }) => spent));
+  return (
+    <section class="panel" aria-labelledby="key-spend-title">
+      <h2 id="key-spend-title">Spend by key, over its life</h2>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Key</th>
+              <th scope="col">Spent</th>
+              <th scope="col">Limit</th>
+            </tr>
+          </thead>
+          <tbody>
+            {keys.map((key) => (
+              <tr key={key.id}>
+                <td>
+                  {key.name ?? key.id} <code>…{key.last_four}</code>
+                </td>
+                <td class="number">
+                  <meter
+                    min={0}
+                    max={most}
+                    value={key.spent}
+                    aria-label={`Spent by …${key.last_four}`}
+                  />{" "}
+                  {toDollars(key.spent)}
+                </td>
+                <td class="number">
+                  {key.spending_limit === null ? "none" : toDollars(key.spending_limit)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
