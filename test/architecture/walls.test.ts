@@ -17,8 +17,8 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
 const sources = files.filter((file) => /\.(tsx?|mjs)$/.test(file) && !file.endsWith(".d.ts"));
 
 const ROOT_ENTRIES = new Set(
-  `edge gpu-backend shared deploy test package.json wrangler.toml README.md biome.json knip.json
-   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .dockerignore .ci LICENSE`.split(
+  `edge gpu-backend shared deploy test package.json wrangler.toml README.md LICENSE biome.json knip.json
+   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .dockerignore .ci`.split(
     /\s+/,
   ),
 );
