@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { convertV4MiniflareOptions, type MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { QUIET_ENVIRONMENT, REPOSITORY_ROOT } from "./paths.ts";
@@ -27,13 +27,25 @@ export async function bundleWorker(
   directory: string,
   secrets: Readonly<Record<string, string>>,
 ): Promise<WorkerBundle> {
-  Object.assign(process.env, QUIET_ENVIRONMENT, secrets);
-  await runWrangler(["deploy", "--dry-run", "--outdir", directory]);
+  Object.assign(process.env, secrets);
+  const script = await buildScript(directory, join("edge", "worker.ts"));
   const { modulesRules: _, ...options } = unstable_getMiniflareWorkerOptions(
     join(REPOSITORY_ROOT, "wrangler.toml"),
   ).workerOptions;
-  const script = await readFile(join(directory, "worker.js"), "utf8");
   return { script, options: JSON.parse(JSON.stringify(options)) };
+}
+
+/**
+ * Builds one module of a Worker's entry as a deployment would, into `directory`.
+ *
+ * @param entry Path from the repository's root.
+ * @returns The module's text.
+ * @throws Error with wrangler's output when it does not build.
+ */
+export async function buildScript(directory: string, entry: string): Promise<string> {
+  Object.assign(process.env, QUIET_ENVIRONMENT);
+  await runWrangler(["deploy", entry, "--dry-run", "--outdir", directory]);
+  return await readFile(join(directory, `${basename(entry, ".ts")}.js`), "utf8");
 }
 
 /**
