@@ -27,7 +27,7 @@ const ROOT_ENTRIES = new Set(
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shared/contracts": ["zod"],
   "shared/event-stream": ["shared/contracts"],
-  "shared/sdk": ["shared/contracts", "shared/event-stream"],
+  "shared/sdk": ["shared/contracts/errors.ts", "shared/event-stream", "@ai-sdk/openai-compatible"],
   "edge/accounts": ["shared", "cloudflare:workers", "zod"],
   "edge/billing": ["shared", "cloudflare:workers", "zod", "stripe"],
   "edge/pool": ["shared", "cloudflare:workers", "zod"],
