@@ -1,5 +1,5 @@
 """
-The mask predictor: LLaDA's transformer, tensor for tensor.
+The mask predictor: LLaDA's transformer, tensor for tensor. Its autoregressive twin is the same with a causal mask.
 
 Owns: the network and its tensor names (`model.transformer.blocks.N.q_proj.weight`, …, all `[out, in]`).
 Does not own: files (checkpoint.py), noise and loss (objective.py).
@@ -9,6 +9,8 @@ Source: the architecture of ML-GSAI/LLaDA-8B: no causal mask, no biases, no time
 import torch
 from torch import nn
 from torch.nn import functional
+
+CAUSAL_KEY = "unmask_causal"  # of config.json; ours, not LLaDA's
 
 
 class RmsNorm(nn.Module):
@@ -76,7 +78,7 @@ class Block(nn.Module):
 
 
 class MaskPredictor(nn.Module):
-    """The whole network; `config` is config.json as a dictionary."""
+    """The whole network; `config` is config.json as a dictionary. With CAUSAL_KEY no column sees a later one."""
 
     def __init__(self, config):
         super().__init__()
@@ -115,6 +117,11 @@ class MaskPredictor(nn.Module):
         bias = None
         if attention_mask is not None:
             bias = (1.0 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
+        if self.config.get(CAUSAL_KEY):
+            later = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool, device=ids.device).triu(1)
+            causal = torch.zeros_like(later, dtype=torch.float32).masked_fill(later, torch.finfo(torch.float32).min)
+            # Two of the lowest numbers would add up to minus infinity.
+            bias = causal if bias is None else torch.minimum(bias, causal)
         x = transformer["wte"](ids)
         for block in transformer["blocks"]:
             x = block(x, table, bias)

@@ -1,5 +1,5 @@
 """
-The forward process and LLaDA's two losses.
+The forward process and LLaDA's two losses, and the next-token loss of the autoregressive twin.
 
 Owns: where tokens are masked, and what a prediction costs.
 Does not own: which rows are trained on (tasks.py).
@@ -48,3 +48,13 @@ def supervised_loss(token_loss, masked, p_mask, answer_lengths):
 def masked_cross_entropy(network, noisy_ids, ids, masked):
     """Returns the cross entropy in nats of every masked column, row-major; the head runs on these alone."""
     return functional.cross_entropy(network(noisy_ids, selected=masked), ids[masked], reduction="none")
+
+
+def next_token_cross_entropy(network, ids, foretold):
+    """
+    Returns the cross entropy in nats of every foretold column, row-major, each given the columns before it.
+
+    foretold: bool `[B, L]`, false in the first column, which nothing stands before.
+    """
+    before = foretold.roll(-1, 1)  # the column whose output says what comes next
+    return functional.cross_entropy(network(ids, selected=before), ids[foretold], reduction="none")

@@ -71,11 +71,13 @@ class Batch:
     """
     Rows of one length.
 
-    ids: int64 `[B, L]`. maskable: bool `[B, L]`. noise: t in [0, 1], `[B]`. supervised: which of the two losses.
+    ids: int64 `[B, L]`. maskable: bool `[B, L]`, what a mask may hide. foretold: bool `[B, L]`, what the
+    autoregressive twin learns to say. noise: t in [0, 1], `[B]`. supervised: which of the two losses.
     """
 
     ids: torch.Tensor
     maskable: torch.Tensor
+    foretold: torch.Tensor
     noise: torch.Tensor
     supervised: bool
 
@@ -195,12 +197,14 @@ class Corpus:
             rows.append(self.story_stream[start : start + length])
         ids = torch.tensor(rows)
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
-        return Batch(ids, torch.ones_like(ids, dtype=torch.bool), noise, supervised=False)
+        everywhere = torch.ones_like(ids, dtype=torch.bool)
+        return Batch(ids, everywhere, everywhere, noise, supervised=False)
 
     def draw_couplets(self, count, length):
         """One couplet a row, ended by padding; either any column or exactly one whole line is masked."""
         ids = torch.full((count, length), EOS_ID)
-        maskable = torch.ones(count, length, dtype=torch.bool)
+        everywhere = torch.ones(count, length, dtype=torch.bool)
+        maskable = everywhere.clone()
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
         for row in range(count):
             tokens, *lines = self.random.choice(self.couplets)
@@ -211,7 +215,7 @@ class Corpus:
                 maskable[row] = False
                 maskable[row, line] = True
                 noise[row] = 1.0
-        return Batch(ids, maskable, noise, supervised=True)
+        return Batch(ids, maskable, everywhere, noise, supervised=True)
 
     def draw_texts(self, task, count, length):
         """
@@ -224,7 +228,8 @@ class Corpus:
             tokens = self.tokenizer.encode(getattr(self, "next_" + task)(length))[:length]
             ids[row, : len(tokens)] = torch.tensor(tokens)
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
-        return Batch(ids, torch.ones_like(ids, dtype=torch.bool), noise, supervised=False)
+        everywhere = torch.ones_like(ids, dtype=torch.bool)
+        return Batch(ids, everywhere, everywhere, noise, supervised=False)
 
     def draw_chat(self, task, count, length):
         """Prompt, answer, `<|eot_id|>`, then `<|endoftext|>` to the end; only what follows the prompt is masked."""
@@ -242,7 +247,7 @@ class Corpus:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             maskable[row, len(prompt) :] = True
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
-        return Batch(ids, maskable, noise, supervised=True)
+        return Batch(ids, maskable, maskable, noise, supervised=True)
 
     def next_story_chat(self):
         index = self.random.randrange(len(self.stories))
@@ -290,7 +295,7 @@ def held_out(data, tokenizer):
     windows = torch.tensor([stream[start : start + 128] for start in range(0, 48 * 128, 128)]).repeat(4, 1)
     everywhere = torch.ones_like(windows, dtype=torch.bool)
     noise = draw_noise_levels(len(windows), True, generator)
-    batches = {"stories": Batch(windows, everywhere, noise, supervised=False)}
+    batches = {"stories": Batch(windows, everywhere, everywhere, noise, supervised=False)}
     rows = []
     for problem in read_jsonl(data / "arith_test.jsonl")[:96]:
         prompt, answer = tokenizer.encode(chat_prompt(problem["question"])), tokenizer.encode(short_answer(problem))
@@ -302,5 +307,6 @@ def held_out(data, tokenizer):
         ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
         maskable[row, len(prompt) : len(prompt) + len(answer)] = True
     ids, maskable = ids.repeat(2, 1), maskable.repeat(2, 1)
-    batches["arithmetic"] = Batch(ids, maskable, draw_noise_levels(len(ids), True, generator), supervised=True)
+    noise = draw_noise_levels(len(ids), True, generator)
+    batches["arithmetic"] = Batch(ids, maskable, maskable, noise, supervised=True)
     return batches

@@ -3,9 +3,14 @@
 Trains the embedded model from scratch and exports it: tokenizer, weights, log. Read it from top to bottom.
 
 The budget is wall time, not steps: learning rate and end follow the clock, so the same command gives a whole run on
-a laptop and on a GPU. Killed and started again with the same --run folder, it goes on from the last checkpoint.
+a laptop and on a GPU; or it is a number of tokens, which two models can share. Killed and started again with the
+same --run folder, it goes on from the last checkpoint.
 
-    npm run train -- --data CORPUS [--minutes 95] [--run FOLDER] [--out FOLDER] [--threads 2] [--seed 1]
+With --twin it trains what the model is compared with: an autoregressive model of the same size, on the same rows in
+the same order, with a causal mask and the next-token loss. It is for `npm run evaluate` and is never served.
+
+    npm run train -- --data CORPUS [--minutes 95 | --tokens 20e6] [--run FOLDER] [--out FOLDER] [--threads 2] [--seed 1]
+    npm run train -- --data CORPUS --twin [the same]
 """
 
 import argparse
@@ -30,8 +35,14 @@ except ImportError:
 
 from checkpoint import make_config, write_safetensors
 from muon import Muon
-from network import MaskPredictor
-from objective import mask_probability, masked_cross_entropy, pretrain_loss, supervised_loss
+from network import CAUSAL_KEY, MaskPredictor
+from objective import (
+    mask_probability,
+    masked_cross_entropy,
+    next_token_cross_entropy,
+    pretrain_loss,
+    supervised_loss,
+)
 from tasks import (
     COUPLET_QUESTIONS,
     MAX_LENGTH,
@@ -71,10 +82,11 @@ FIRST_EXPORT = 240
 here = Path(__file__).resolve().parent
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("--data", type=Path, required=True, help="corpus folder (its files are listed in README.md)")
-arguments.add_argument("--minutes", type=float, default=95, help="wall time to train for")
-default_run, default_out = Path(tempfile.gettempdir()) / "unmask-training", here.parent / "model" / "default"
-arguments.add_argument("--run", type=Path, default=default_run, help="checkpoint folder, outside the repository")
-arguments.add_argument("--out", type=Path, default=default_out, help="where the model is exported to")
+arguments.add_argument("--twin", action="store_true", help="train the autoregressive twin instead")
+arguments.add_argument("--minutes", type=float, default=95, help="wall time to train for (default 95)")
+arguments.add_argument("--tokens", type=float, help="tokens to train on, in place of --minutes")
+arguments.add_argument("--run", type=Path, help="checkpoint folder, outside the repository")
+arguments.add_argument("--out", type=Path, help="where the model is exported to (default: the embedded model's folder)")
 arguments.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
 arguments.add_argument("--seed", type=int, default=1)
 options = arguments.parse_args()
@@ -84,6 +96,11 @@ needed += ["poem_pairs.json", "couplet_qa_train.jsonl"]
 missing = [name for name in needed if not (options.data / name).exists()]
 if missing:
     sys.exit(f"The corpus folder {options.data} lacks: {', '.join(missing)}. See gpu-backend/training/README.md.")
+scratch, shipped = Path(tempfile.gettempdir()), here.parent / "model" / "default"
+options.run = options.run or scratch / ("unmask-twin-training" if options.twin else "unmask-training")
+options.out = options.out or (scratch / "unmask-twin" if options.twin else shipped)
+if options.twin and options.out.resolve() == shipped:
+    sys.exit(f"The twin is never shipped: --out must not be {shipped}.")
 options.run.mkdir(parents=True, exist_ok=True)
 options.out.mkdir(parents=True, exist_ok=True)
 torch.set_num_threads(options.threads)
@@ -108,6 +125,8 @@ measured = held_out(options.data, tokenizer)
 # ---- network and optimizers -----------------------------------------------------------------------------------------
 special_ids = {"eos": EOS_ID, "pad": EOS_ID, "mask": MASK_ID}
 config = make_config(len(tokenizer), LAYERS, WIDTH, HEADS, MLP_WIDTH, MAX_LENGTH, special_ids)
+if options.twin:
+    config[CAUSAL_KEY] = True
 network, average = MaskPredictor(config).to(device), MaskPredictor(config).to(device)
 network.initialize()
 average.load_state_dict(network.state_dict())
@@ -120,6 +139,8 @@ adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=W
 step, seen, spent = 0, {task: 0 for task in TASK_TOKENS}, 0.0
 if state_path.exists():
     state = torch.load(state_path, map_location=device)
+    if state.get("twin", False) != options.twin:
+        sys.exit(f"{options.run} holds a run of the other kind (--twin). Name another --run folder.")
     step, spent = state["step"], state["spent"]
     seen |= state["seen"]  # the mixture may have changed between two starts
     network.load_state_dict(state["network"])
@@ -138,7 +159,7 @@ else:
 def save():
     """Writes the checkpoint in one step: a kill leaves the earlier one."""
     state = {
-        "step": step, "seen": seen, "spent": spent,
+        "twin": options.twin, "step": step, "seen": seen, "spent": spent,
         "network": network.state_dict(), "average": average.state_dict(),
         "muon": muon.state_dict(), "adam": adam.state_dict(),
         "random": corpus.random.getstate(), "generator": corpus.generator.get_state(),
@@ -164,8 +185,22 @@ def log(**entry):
     print(line, flush=True)
 
 
+def next_token_loss(model, batch):
+    """Returns the twin's loss of a batch: LLaDA's formulas with nothing masked, each column given those before it."""
+    foretold = batch.foretold.clone()
+    foretold[:, 0] = False
+    ids, foretold = batch.ids.to(device), foretold.to(device)
+    token_loss = next_token_cross_entropy(model, ids, foretold)
+    certain = torch.ones(len(ids), device=device)
+    if batch.supervised:
+        return supervised_loss(token_loss, foretold, certain, foretold.sum(1))
+    return pretrain_loss(token_loss, foretold, certain)
+
+
 def batch_loss(model, batch, generator):
-    """Masks a batch and returns its loss, by LLaDA's formula for its kind."""
+    """Masks a batch and returns its loss, by LLaDA's formula for its kind; the twin's is its own."""
+    if options.twin:
+        return next_token_loss(model, batch)
     p_mask = mask_probability(batch.noise)
     masked = batch.maskable & (torch.rand(batch.ids.shape, generator=generator) < p_mask[:, None])
     ids, masked, maskable, p_mask = (x.to(device) for x in (batch.ids, masked, batch.maskable, p_mask))
@@ -177,21 +212,27 @@ def batch_loss(model, batch, generator):
 
 @torch.no_grad()
 def measure():
-    """Returns the held-out bounds of the averaged weights, nats per token, under fixed noise."""
+    """Returns the held-out bounds of the averaged weights, nats per token, under fixed noise; exact for the twin."""
     generator = torch.Generator().manual_seed(2)
     return {name: round(float(batch_loss(average, batch, generator)), 4) for name, batch in measured.items()}
 
 
-def rate(progress):
-    """Returns the share of the full learning rate at `progress` in [0, 1] of the budget."""
-    return max(0.0, min(1.0, progress / WARMUP_SHARE + 0.01, (1 - progress) / DECAY_SHARE))
+def progress():
+    """Returns the share of the budget that is spent, of tokens where it is counted in them."""
+    return sum(seen.values()) / options.tokens if options.tokens else spent / budget
+
+
+def rate():
+    """Returns the share of the full learning rate that the next step takes."""
+    return max(0.0, min(1.0, progress() / WARMUP_SHARE + 0.01, (1 - progress()) / DECAY_SHARE))
 
 
 # ---- the loop -------------------------------------------------------------------------------------------------------
 size = sum(weight.numel() for weight in network.parameters())
 log(
     event="start", parameters=size, vocabulary=len(tokenizer), tokens_per_step=sum(TASK_TOKENS.values()),
-    device=device, threads=options.threads, seed=options.seed, budget_minutes=options.minutes,
+    device=device, threads=options.threads, seed=options.seed, twin=options.twin,
+    **({"budget_tokens": options.tokens} if options.tokens else {"budget_minutes": options.minutes}),
 )  # fmt: skip
 stop_asked = []
 signal.signal(signal.SIGTERM, lambda *_: stop_asked.append(True))
@@ -199,11 +240,11 @@ last = {"log": spent, "measure": spent, "save": spent, "export": spent - EXPORT_
 recent, recent_tokens, recent_steps = {task: 0.0 for task in TASK_TOKENS}, 0, 0
 clock = time.monotonic()
 batch_tokens = sum(TASK_TOKENS.values())
-while spent < budget and not stop_asked:
+while progress() < 1 and not stop_asked:
     for group in muon.param_groups:
-        group["lr"] = MUON_RATE * rate(spent / budget)
+        group["lr"] = MUON_RATE * rate()
     for group in adam.param_groups:
-        group["lr"] = ADAM_RATE * rate(spent / budget)
+        group["lr"] = ADAM_RATE * rate()
     network.zero_grad(set_to_none=True)
     for task, tokens in TASK_TOKENS.items():
         batch = corpus.draw(task)
