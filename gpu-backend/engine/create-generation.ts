@@ -13,6 +13,7 @@ import { createInfill } from "./create-infill.ts";
 import { Generation, type GenerationParts } from "./generation.ts";
 import type { GenerationListener } from "./generation-event.ts";
 import { FlowingText } from "./generation-text.ts";
+import { type ResumeOrder, resumeRun, writeRunState } from "./run-state.ts";
 import type { TokenDecoder } from "./text-assembly.ts";
 
 /** What a generation needs to know of the model. */
@@ -35,13 +36,15 @@ export interface GenerationOrder {
   readonly schema?: Readonly<Record<string, unknown>>;
   readonly parameters: GenerationParameters;
   readonly listener: GenerationListener;
+  /** Where an earlier run of the same request stood; from the beginning when left out. */
+  readonly resume?: ResumeOrder;
 }
 
 /**
  * Puts a request on a canvas of its own.
  *
- * @throws {ApiError} `empty_prompt`, `context_length_exceeded`, and what {@link createInfill} and
- *   `resolveSamplingSettings` throw.
+ * @throws {ApiError} `empty_prompt`, `context_length_exceeded`, what {@link createInfill} and
+ *   `resolveSamplingSettings` throw, and `invalid_parameter` for a state that is not the request's.
  */
 export function createGeneration(order: GenerationOrder, model: GenerationModel): Generation {
   const isInfill = order.template !== undefined || order.schema !== undefined;
@@ -64,9 +67,9 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
 
 /** A prompt, then masks to the canvas's end. */
 function createContinuation(
-  { promptTokenIds, parameters }: GenerationOrder,
+  { promptTokenIds, parameters, resume }: GenerationOrder,
   model: GenerationModel,
-): Pick<GenerationParts, "process" | "text" | "readHoles"> {
+): Omit<GenerationParts, "requestId" | "maxLength" | "decoder" | "listener"> {
   checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
   const settings = chooseSettings(parameters, parameters.max_tokens, false, model);
   const canvas = Canvas.start({
@@ -76,10 +79,17 @@ function createContinuation(
   });
   const random = createCounterRandom(parameters.seed, canvas.firstColumn);
   const ends = { endTokenIds: endTokenIds(model), stops: parameters.stop };
+  const process =
+    resume === undefined
+      ? new ReverseProcess(canvas, settings, random)
+      : resumeRun(resume, { canvas, settings, constraint: null });
   return {
-    process: new ReverseProcess(canvas, settings, random),
+    process,
     text: new FlowingText(model.decoder, ends),
     readHoles: null,
+    promptLength: promptTokenIds.length,
+    isLaidOut: () => true,
+    exportState: (digest) => writeRunState(process, null, digest),
   };
 }
 

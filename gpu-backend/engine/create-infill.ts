@@ -23,19 +23,20 @@ import { ReverseProcess } from "../sampler/reverse-process.ts";
 import type { SamplingSettings } from "../sampler/sampling-settings.ts";
 import { checkLength } from "./check-length.ts";
 import type { GenerationModel, GenerationOrder } from "./create-generation.ts";
+import type { GenerationParts } from "./generation.ts";
 import type { FilledHole } from "./generation-event.ts";
-import { FlowingText, type GenerationText, RenderedText } from "./generation-text.ts";
+import { FlowingText, RenderedText } from "./generation-text.ts";
 import { InfillProcess } from "./infill-process.ts";
+import { readChosenLengths, resumeRun, writeRunState } from "./run-state.ts";
 
 /** Rows of one pass that choose lengths; others wait for it no longer than for a usual batch. */
 const LENGTH_ROWS_PER_PASS = 8;
 
 /** A process and what its tokens say. */
-export interface Infill {
-  readonly process: InfillProcess;
-  readonly text: GenerationText;
-  readonly readHoles: (() => FilledHole[]) | null;
-}
+export type Infill = Pick<
+  GenerationParts,
+  "exportState" | "isLaidOut" | "promptLength" | "readHoles" | "text"
+> & { readonly process: InfillProcess };
 
 /**
  * Prepares the filling of an order's template, or of its schema's values.
@@ -76,19 +77,46 @@ export function createInfill(
   if (parameters.block_length !== undefined && !isFixed) {
     throw invalid("block_length", "needs holes of one length each");
   }
-  const process = new InfillProcess(choice, longest, (lengths) => {
+  const resume = order.resume ?? null;
+  const start = (lengths: readonly number[]) => {
     const { canvas, holes } = layOutTemplate(promptTokenIds, segments, lengths, maskTokenId);
     const settings = settingsFor(canvas.generationLength);
     const random = createCounterRandom(parameters.seed, canvas.firstColumn);
     const constraint = createHoleConstraint(holes, maskTokenId);
-    return { process: new ReverseProcess(canvas, settings, random, constraint), holes };
-  });
+    return {
+      process:
+        resume === null
+          ? new ReverseProcess(canvas, settings, random, constraint)
+          : resumeRun(resume, { canvas, settings, constraint }),
+      holes,
+    };
+  };
+  const chosen = resume && readChosenLengths(resume);
+  if (chosen !== null) checkChosen(chosen.lengths, segments);
+  const process = new InfillProcess(choice, longest, start, chosen);
   const text =
     skeleton === null
       ? new FlowingText(model.decoder, { endTokenIds, stops: parameters.stop })
       : new RenderedText(() => skeleton.render(process.holeTokenIds).text);
   const readHoles = skeleton === null ? () => readFilled(process, model) : null;
-  return { process, text, readHoles };
+  return {
+    process,
+    text,
+    readHoles,
+    promptLength: promptTokenIds.length,
+    isLaidOut: () => !process.isChoosing,
+    exportState: (digest) => writeRunState(process.process, process.chosen, digest),
+  };
+}
+
+/** Lengths come from outside: no canvas is made of them that the holes do not allow. */
+function checkChosen(lengths: readonly number[], segments: readonly TemplateSegment[]): void {
+  const holes = segments.filter(isHole);
+  const fits = holes.every((hole, index) => hole.lengths.includes(lengths[index] ?? 0));
+  if (fits && lengths.length === holes.length) return;
+  throw new ApiError("invalid_parameter", "The field resume_from has lengths of other holes.", {
+    param: "resume_from",
+  });
 }
 
 /** A hole's text is what the text gains by its ids, since decoders look at what stands before. */

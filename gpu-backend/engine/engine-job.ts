@@ -12,12 +12,16 @@ export interface EngineJob extends Schedulable {
   readonly isCancelled: boolean;
   /** True once the last event was published. */
   readonly isFinished: boolean;
+  /** True where no pass is left from the beginning: a run that is taken up behind its last step. */
+  readonly isComplete: boolean;
   /** Asks for an end at the next step; a pass that is under way still counts. */
   cancel(): void;
   /** Rows of the next pass. */
   forwardRows(): PredictorRow[];
   /** Takes the answers for its rows, one each. */
   commit(answers: readonly RowAnswer[], logitCount: number): void;
+  /** Publishes the end of what is complete. */
+  finishCompleted(): void;
   /** Ends it once it was cancelled. */
   finishCancelled(): void;
   /** Ends what cannot go on. */

@@ -121,6 +121,7 @@ export class Engine {
   async #step(): Promise<void> {
     for (const generation of this.#scheduler.items) {
       if (generation.isCancelled) this.#end(generation, () => generation.finishCancelled());
+      else if (generation.isComplete) this.#end(generation, () => generation.finishCompleted());
     }
     const scheduled = this.#scheduler.schedule();
     if (scheduled.length === 0) return;

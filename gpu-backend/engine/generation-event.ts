@@ -35,6 +35,8 @@ export interface StartedEvent {
   /** Denoising steps of the whole run, at most. */
   readonly steps: number;
   readonly blockLength: number;
+  /** Columns after the prompt that hold a template's own text, ascending. */
+  readonly given: readonly { readonly position: number; readonly text: string }[];
 }
 
 /** One denoising step, as it is published: its frame with text. */

@@ -9,12 +9,14 @@ import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
+import type { Digest } from "../sampler/process-state.ts";
 import type { EngineJob } from "./engine-job.ts";
 import type {
   FilledHole,
   FinishedEvent,
   GenerationListener,
   GenerationUsage,
+  StartedEvent,
 } from "./generation-event.ts";
 import type { GenerationText } from "./generation-text.ts";
 import type { GenerationProcess } from "./infill-process.ts";
@@ -27,6 +29,12 @@ export interface GenerationParts {
   readonly text: GenerationText;
   /** Reads a template's holes once they are filled; null where there is no template. */
   readonly readHoles: (() => FilledHole[]) | null;
+  /** Columns before a template, or before the masks. */
+  readonly promptLength: number;
+  /** False until the canvas has the length that it begins with. */
+  readonly isLaidOut: () => boolean;
+  /** Writes the run down, see run-state.ts. */
+  readonly exportState: (digest: Digest) => string;
   /** Columns that the model holds. */
   readonly maxLength: number;
   readonly decoder: TokenDecoder;
@@ -42,7 +50,11 @@ export class Generation implements EngineJob {
   readonly #text: GenerationText;
   readonly #readHoles: (() => FilledHole[]) | null;
   readonly #listener: GenerationListener;
+  readonly #promptLength: number;
+  readonly #isLaidOut: () => boolean;
+  readonly #exportState: (digest: Digest) => string;
   #hasStarted = false;
+  #hasShownCanvas = false;
   #isCancelled = false;
   #isFinished = false;
 
@@ -54,6 +66,11 @@ export class Generation implements EngineJob {
     this.#listener = parts.listener;
     this.#text = parts.text;
     this.#readHoles = parts.readHoles;
+    this.#promptLength = parts.promptLength;
+    this.#isLaidOut = parts.isLaidOut;
+    this.#exportState = parts.exportState;
+    // What an earlier run of it has given out is not given out again.
+    this.#extendText();
   }
 
   /** Most denoising steps of the whole run. */
@@ -94,6 +111,11 @@ export class Generation implements EngineJob {
     return this.#isFinished;
   }
 
+  /** True when no step is left. */
+  get isComplete(): boolean {
+    return this.#process.isFinished;
+  }
+
   get usage(): GenerationUsage {
     const { canvas, step, stepsSaved, forwardPasses, positionsComputed } = this.#process;
     return {
@@ -115,20 +137,34 @@ export class Generation implements EngineJob {
     return stepUnits;
   }
 
+  /** Writes the run down as it stands between two steps: what another `createGeneration` resumes. */
+  exportState(digest: Digest): string {
+    return this.#exportState(digest);
+  }
+
   /** Asks for an end at the next step; a pass that is under way still counts. */
   cancel(): void {
     this.#isCancelled = true;
   }
 
-  /** Rows of the next pass. The first call publishes `started`. */
+  /** Rows of the next pass. The first of a canvas that is laid out publishes `started`. */
   forwardRows(): PredictorRow[] {
-    if (!this.#hasStarted) {
-      this.#hasStarted = true;
+    this.#hasStarted = true;
+    if (!this.#hasShownCanvas && this.#isLaidOut()) {
+      this.#hasShownCanvas = true;
       const { canvas, settings } = this.#process;
       const { generationLength, blockLength } = settings;
       const { steps } = this;
       const promptLength = canvas.length - canvas.generationLength;
-      this.#listener({ type: "started", promptLength, generationLength, steps, blockLength });
+      const given = this.#readGiven();
+      this.#listener({
+        type: "started",
+        promptLength,
+        generationLength,
+        steps,
+        blockLength,
+        given,
+      });
     }
     return this.#process.forwardRows();
   }
@@ -155,7 +191,11 @@ export class Generation implements EngineJob {
       stepUnits: this.#stepUnits,
       textDelta: this.#extendText(),
     });
-    if (!this.#process.isFinished) return;
+    if (this.isComplete) this.finishCompleted();
+  }
+
+  /** Publishes the answer of a run whose last step is done. */
+  finishCompleted(): void {
     const { finishReason, text } = this.#text;
     this.#finish({
       type: "finished",
@@ -176,6 +216,16 @@ export class Generation implements EngineJob {
   /** Ends a generation that cannot go on. */
   fail(error: ApiError): void {
     this.#finish({ type: "finished", outcome: "failed", error, usage: this.usage });
+  }
+
+  /** The columns of a template that are no hole's. */
+  #readGiven(): StartedEvent["given"] {
+    const { holeColumns, tokenIds } = this.#process.canvas;
+    if (holeColumns === null) return [];
+    const open = new Set(holeColumns);
+    return Array.from(tokenIds, (id, position) => ({ id, position }))
+      .filter(({ position }) => position >= this.#promptLength && !open.has(position))
+      .map(({ id, position }) => ({ position, text: this.#decoder.decodeToken(id) }));
   }
 
   #finish(event: FinishedEvent): void {

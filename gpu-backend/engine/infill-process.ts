@@ -11,6 +11,7 @@ import type { LengthChoice } from "../infilling/length-choice.ts";
 import type { PlacedHole } from "../infilling/template.ts";
 import type { DenoisingStep } from "../sampler/denoising-step.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
+import type { ChosenLengths } from "./run-state.ts";
 
 /** What a generation asks of its process, whatever is run. */
 export interface GenerationProcess
@@ -48,21 +49,41 @@ export class InfillProcess implements GenerationProcess {
   #run: StartedInfill;
   #isChoosing: boolean;
   /** Rows that chose lengths, by the canvas's length. */
-  readonly #trialsByLength = new Map<number, number>();
+  readonly #trialsByLength: Map<number, number>;
+  #lengths: readonly number[];
 
   /**
    * @param longest The longest length of each hole.
    * @param start Lays the template out on a new canvas.
+   * @param chosen The lengths of a run that is taken up; null at the start of a run.
    */
   constructor(
     choice: LengthChoice,
     longest: readonly number[],
     start: (lengths: readonly number[]) => StartedInfill,
+    chosen: ChosenLengths | null = null,
   ) {
     this.#choice = choice;
     this.#start = start;
-    this.#isChoosing = !choice.isFinished;
-    this.#run = start(this.#isChoosing ? longest : choice.lengths);
+    this.#isChoosing = chosen === null && !choice.isFinished;
+    this.#trialsByLength = new Map(chosen?.trials);
+    this.#lengths = chosen?.lengths ?? (this.#isChoosing ? longest : choice.lengths);
+    this.#run = start(this.#lengths);
+  }
+
+  /** True while passes choose lengths: the canvas is not laid out yet. */
+  get isChoosing(): boolean {
+    return this.#isChoosing;
+  }
+
+  /** The run over the holes as long as they are now. */
+  get process(): ReverseProcess {
+    return this.#run.process;
+  }
+
+  /** The lengths of the holes, and what choosing them has cost. */
+  get chosen(): ChosenLengths {
+    return { lengths: this.#lengths, trials: [...this.#trialsByLength] };
   }
 
   get canvas(): Canvas {
@@ -90,7 +111,8 @@ export class InfillProcess implements GenerationProcess {
   }
 
   get forwardPasses(): number {
-    return this.#choice.forwardPasses + this.#run.process.forwardPasses;
+    const trials = [...this.#trialsByLength.values()].reduce((sum, count) => sum + count, 0);
+    return trials + this.#run.process.forwardPasses;
   }
 
   get passesByLength(): ReadonlyMap<number, number> {
@@ -143,7 +165,8 @@ export class InfillProcess implements GenerationProcess {
     }
     if (this.#choice.isFinished) {
       this.#isChoosing = false;
-      this.#run = this.#start(this.#choice.lengths);
+      this.#lengths = this.#choice.lengths;
+      this.#run = this.#start(this.#lengths);
     }
     return null;
   }

@@ -96,6 +96,11 @@ export class Scoring implements EngineJob {
     return this.#isFinished;
   }
 
+  /** Never from the beginning: every answer has a noisy row. */
+  get isComplete(): boolean {
+    return this.#current() === undefined;
+  }
+
   cancel(): void {
     this.#isCancelled = true;
   }
@@ -123,7 +128,10 @@ export class Scoring implements EngineJob {
       forwardPasses: this.#passCount,
       stepUnits: this.#stepUnits,
     });
-    if (this.#current() !== undefined) return;
+    if (this.isComplete) this.finishCompleted();
+  }
+
+  finishCompleted(): void {
     this.#finish({
       type: "finished",
       outcome: "completed",

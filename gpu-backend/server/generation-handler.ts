@@ -5,6 +5,7 @@
  * Does not own: running it (engine/), the error body (node-app.ts).
  * Walk: step 7.
  */
+import { hash } from "node:crypto";
 import type { Context } from "hono";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { MAX_NODE_BODY_BYTES } from "#shared/contracts/limits.ts";
@@ -17,11 +18,11 @@ import {
 import { parseJson, parseParameters } from "#shared/contracts/parse-parameters.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { createGeneration, type GenerationOrder } from "../engine/create-generation.ts";
-import type { Generation } from "../engine/generation.ts";
+import { Generation } from "../engine/generation.ts";
 import type { FinishedEvent, GenerationListener } from "../engine/generation-event.ts";
 import { Scoring } from "../engine/scoring.ts";
 import { FrameStream } from "./frame-stream.ts";
-import { type GrantGate, invalidGrant } from "./grant-gate.ts";
+import { type GrantGate, invalidGrant, toJobId } from "./grant-gate.ts";
 import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
 import { toLastFrame, toProgressFrame, toReceipt } from "./node-frames.ts";
 import { readBody } from "./read-body.ts";
@@ -34,6 +35,8 @@ const STREAM_HEADERS = {
   "cache-control": "no-store",
   "x-accel-buffering": "no",
 } as const;
+
+const sha256 = (text: string): string => hash("sha256", text);
 
 /** Answers generations with a stream of frames. */
 export class GenerationHandler {
@@ -68,25 +71,33 @@ export class GenerationHandler {
     grantToken: string,
   ): ReadableStream<Uint8Array> {
     const { engine, model, logger } = this.#parts;
-    const requestId = request.request_id;
+    const jobId = toJobId(grant);
     const stream = new FrameStream({
       heartbeatIntervalMs: this.#parts.heartbeatIntervalMs,
       maxUnsentBytes: this.#parts.maxUnsentBytes,
       onAbandoned: (why) => {
         // It may have just finished: then nobody was needed to read on.
-        const wasRunning = engine.cancel(requestId);
-        if (wasRunning) logger.info("stream_abandoned", { request_id: requestId, why });
+        const wasRunning = engine.cancel(jobId);
+        if (wasRunning) logger.info("stream_abandoned", { request_id: grant.request_id, why });
       },
     });
-    const generation = createJob(request, model, (event) =>
+    const decodeToken =
+      request.detail === "canvas" ? (id: number) => model.decoder.decodeToken(id) : null;
+    const generation = createJob(request, jobId, model, (event) =>
       event.type === "finished"
-        ? void this.#finish(requestId, event, { stream, grantToken }).catch(() => stream.end())
-        : stream.send(toProgressFrame(event)),
+        ? void this.#finish(grant, event, { stream, grantToken }).catch(() => stream.end())
+        : stream.send(toProgressFrame(event, { decodeToken, exportState })),
     );
+    const exportState =
+      generation instanceof Generation ? () => generation.exportState(sha256) : null;
     if (generation.steps > grant.max_steps) {
       throw invalidGrant(`The grant allows ${grant.max_steps} steps, not ${generation.steps}.`);
     }
     this.#gate.assertUnused(grant);
+    // Whoever tries again has given the earlier attempts up, also where this node has not noticed.
+    for (let attempt = 1; attempt < grant.attempt; attempt += 1) {
+      engine.cancel(toJobId({ ...grant, attempt }));
+    }
     const ahead = engine.submit(generation);
     this.#gate.markUsed(grant);
     stream.send({ type: "queued", ahead });
@@ -94,29 +105,40 @@ export class GenerationHandler {
   }
 
   async #finish(
-    requestId: string,
+    grant: Grant,
     event: FinishedEvent,
     { stream, grantToken }: { stream: FrameStream; grantToken: string },
   ): Promise<void> {
     const { nodeId, grantSecret, logger, postReceipt } = this.#parts;
-    const receipt = toReceipt(requestId, nodeId, event.outcome, event.usage);
+    const receipt = toReceipt(grant.request_id, nodeId, event.outcome, event.usage);
     logger.info("generation_finished", receipt);
     const signedReceipt = await signToken(receipt, grantSecret);
     stream.send(toLastFrame(event, receipt, signedReceipt));
     stream.end();
-    await postReceipt(requestId, { grant: grantToken, signed_receipt: signedReceipt });
+    await postReceipt(toJobId(grant), { grant: grantToken, signed_receipt: signedReceipt });
   }
 }
 
-/** What the engine is to run. */
+/**
+ * What the engine is to run.
+ *
+ * @throws {ApiError} what `createGeneration` and `Scoring` throw.
+ */
 function createJob(
-  { request_id: requestId, input, parameters }: NodeGenerationRequest,
+  { input, parameters, resume_from: state }: NodeGenerationRequest,
+  requestId: string,
   model: ServedModel,
   listener: GenerationListener,
 ): Generation | Scoring {
   if (input.type !== "score") {
-    const order = { requestId, ...readInput(input, model), parameters, listener };
+    const resume = state === undefined ? {} : { resume: { state, digest: sha256 } };
+    const order = { requestId, ...readInput(input, model), parameters, listener, ...resume };
     return createGeneration(order, model);
+  }
+  if (state !== undefined) {
+    throw new ApiError("invalid_parameter", "Answers that are scored have no state.", {
+      param: "resume_from",
+    });
   }
   return new Scoring(
     {
@@ -147,7 +169,7 @@ function readInput(
       ? segment.text
       : { minLength: segment.min_length ?? segment.length, maxLength: segment.length },
   );
-  return { promptTokenIds: [], template };
+  return { promptTokenIds: input.prompt ? model.encodePrompt(input.prompt) : [], template };
 }
 
 /** @throws {ApiError} `unsupported_media_type`, or what is wrong with the body. */

@@ -23,12 +23,12 @@ export interface GrantGateParts {
   readonly maxUsedGrants?: number;
 }
 
-/** Checks grants and lets each request pass once. */
+/** Checks grants and lets each attempt at a request pass once. */
 export class GrantGate {
   readonly #secret: string;
   readonly #now: () => number;
   readonly #maxUsedGrants: number;
-  /** Request id → when its grant expires, epoch milliseconds. */
+  /** Attempt → when its grant expires, epoch milliseconds. */
   readonly #used = new Map<string, number>();
   #nextSweepAt = 0;
 
@@ -53,15 +53,15 @@ export class GrantGate {
   }
 
   /**
-   * Lets a request pass, the first time only. Ask again right before the work begins: a copy of the
+   * Lets an attempt pass, the first time only. Ask again right before the work begins: a copy of the
    * request may have passed since.
    *
-   * @throws {ApiError} `invalid_grant` if the request's grant was used; `overloaded` if the node
+   * @throws {ApiError} `invalid_grant` if the attempt's grant was used; `overloaded` if the node
    *   cannot remember another.
    */
   assertUnused(grant: Grant): void {
     this.#sweep();
-    if (this.#used.has(grant.request_id)) throw invalidGrant("The grant was used before.");
+    if (this.#used.has(toJobId(grant))) throw invalidGrant("The grant was used before.");
     if (this.#used.size >= this.#maxUsedGrants) {
       throw new ApiError("overloaded", "The node holds too many unexpired grants.", {
         retryAfterSeconds: SWEEP_INTERVAL_MS / 1000,
@@ -71,17 +71,22 @@ export class GrantGate {
 
   /** Remembers the grant until it expires. */
   markUsed(grant: Grant): void {
-    this.#used.set(grant.request_id, grant.expires_at);
+    this.#used.set(toJobId(grant), grant.expires_at);
   }
 
   #sweep(): void {
     const now = this.#now();
     if (now < this.#nextSweepAt) return;
     this.#nextSweepAt = now + SWEEP_INTERVAL_MS;
-    for (const [requestId, expiresAt] of this.#used) {
-      if (expiresAt <= now) this.#used.delete(requestId);
+    for (const [jobId, expiresAt] of this.#used) {
+      if (expiresAt <= now) this.#used.delete(jobId);
     }
   }
+}
+
+/** Names one attempt at a request: an earlier one may still run here when the next begins. */
+export function toJobId({ request_id: requestId, attempt }: Grant): string {
+  return attempt === 1 ? requestId : `${requestId}#${attempt}`;
 }
 
 /** A grant that does not allow what is asked for. */

@@ -10,7 +10,7 @@ import { toApiError, toErrorBody } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { Logger } from "../engine/logger.ts";
 import { GenerationHandler } from "./generation-handler.ts";
-import { GrantGate, invalidGrant } from "./grant-gate.ts";
+import { GrantGate, invalidGrant, toJobId } from "./grant-gate.ts";
 import type { NodeAppParts, NodeEnv } from "./node-app-parts.ts";
 
 /** Puts the routes together. */
@@ -26,7 +26,10 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     const { runningCount, waitingCount } = engine.load;
     return context.json({ status: "ready", running: runningCount, waiting: waitingCount });
   });
-  app.get("/model", (context) => context.json(model.description));
+  app.get("/model", (context) => {
+    const { stepMs } = engine.load;
+    return context.json({ ...model.description, ...(stepMs > 0 ? { step_ms: stepMs } : {}) });
+  });
 
   // Before the body is read: nobody makes the node work without a grant.
   app.post("/generations/*", async (context, next) => {
@@ -41,7 +44,7 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     if (context.get("grant").request_id !== requestId) {
       throw invalidGrant("The grant is for another request.");
     }
-    if (!engine.cancel(requestId)) {
+    if (!engine.cancel(toJobId(context.get("grant")))) {
       throw new ApiError("not_found", "No such generation runs or waits here.");
     }
     return context.json({ request_id: requestId }, 202);

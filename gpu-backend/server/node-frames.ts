@@ -1,4 +1,4 @@
-import type { NodeFrame, Receipt, Score } from "#shared/contracts/node-wire.ts";
+import type { CanvasChange, NodeFrame, Receipt, Score } from "#shared/contracts/node-wire.ts";
 import type {
   FinishedEvent,
   GenerationUsage,
@@ -8,8 +8,19 @@ import type {
   StepEvent,
 } from "../engine/generation-event.ts";
 
+/** What is told of a run beside its text. */
+export interface FrameDetail {
+  /** Says the tokens of a canvas that is shown; null where only the text is. */
+  readonly decodeToken: ((tokenId: number) => string) | null;
+  /** Writes a step's state; null where the run cannot be resumed. */
+  readonly exportState: (() => string) | null;
+}
+
 /** Writes an event of a run that goes on as a frame of the wire. */
-export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): NodeFrame {
+export function toProgressFrame(
+  event: StartedEvent | StepEvent | PassEvent,
+  { decodeToken, exportState }: FrameDetail,
+): NodeFrame {
   if (event.type === "started") {
     return {
       type: "started",
@@ -17,6 +28,7 @@ export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): No
       generation_length: event.generationLength,
       steps: event.steps,
       block_length: event.blockLength,
+      ...(decodeToken === null ? {} : { given: [...event.given] }),
     };
   }
   if (event.type === "pass") {
@@ -44,7 +56,29 @@ export function toProgressFrame(event: StartedEvent | StepEvent | PassEvent): No
     masked_count: event.maskedCount,
     forward_passes: event.forwardPasses,
     step_units: event.stepUnits,
+    ...(decodeToken === null ? {} : { canvas: toCanvasChange(event, decodeToken) }),
+    ...(exportState === null ? {} : { state: exportState() }),
     text_delta: event.textDelta,
+  };
+}
+
+function toCanvasChange(
+  { provisional, remasked, resize, canvasLength }: StepEvent,
+  decodeToken: (tokenId: number) => string,
+): CanvasChange {
+  return {
+    provisional: provisional.map(({ position, tokenId, confidence }) => ({
+      position,
+      token_id: tokenId,
+      confidence,
+      text: decodeToken(tokenId),
+    })),
+    remasked: [...remasked],
+    resize:
+      resize?.kind === "insert"
+        ? { kind: "insert", position: resize.column, count: resize.count }
+        : resize,
+    length: canvasLength,
   };
 }
 

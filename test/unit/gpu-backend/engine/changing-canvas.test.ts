@@ -36,6 +36,9 @@ async function run(request: SamplingRequest, logits: FakeLogits): Promise<Genera
       decoder: letterDecoder,
       text: new FlowingText(letterDecoder, { endTokenIds: ENDS, stops: [] }),
       readHoles: null,
+      promptLength: 1,
+      isLaidOut: () => true,
+      exportState: () => "",
       listener: (event) => {
         events.push(event);
         if (event.type === "finished") resolve();

@@ -73,10 +73,11 @@ describe("a request", () => {
     await fc.assert(
       fc.asyncProperty(bodies, networks, async (body, logits) => {
         const request = checkBody(completionRequestSchema, { prompt: PROMPT, ...body });
+        const tier = tierSchema.parse(toTier(request));
         const quoted = {
-          tier: toTier(request),
+          tier,
           input: { type: "text", text: PROMPT } as const,
-          parameters: toGenerationParameters(request),
+          parameters: toGenerationParameters(request, tier),
           maxLength: MAX_LENGTH,
         };
         const { maxSteps, maxStepUnits } = quoteGeneration(quoted);
