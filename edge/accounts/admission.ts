@@ -11,7 +11,7 @@ import { PLANS, type Plan, type PlanRule } from "#shared/contracts/plans.ts";
 import { toPlanPrice } from "#shared/contracts/prices.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { AccountStore, KeyRecord, PresentedKey } from "./account-store.ts";
-import type { Claim, Claims, ClaimVerdict, KeptAnswer } from "./claims.ts";
+import type { Claim, Claims, ClaimVerdict } from "./claims.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitStatus, RateLimits } from "./rate-limits.ts";
 
@@ -24,6 +24,8 @@ export interface AdmissionOrder {
   readonly maxStepUnits: number;
   /** Micro-dollars, before the plan's discount. */
   readonly listPrice: number;
+  /** Micro-dollars; the client's own limit for this request. */
+  readonly maxPrice: number | null;
   readonly bodyBytes: number;
   readonly promptCharacters: number;
   /** `null` for a request that stands for itself alone. */
@@ -47,10 +49,13 @@ export interface Refusal {
   readonly metadata: Readonly<Record<string, string | number>>;
 }
 
+/** The request of the same claim that came before: it runs, or was answered. */
+export type EarlierRequest = Extract<ClaimVerdict, { kind: "running" | "answered" }>;
+
 /** What became of it. */
 export type Admission =
-  | { readonly outcome: "admitted"; readonly held: number; readonly limits: AccountLimits }
-  | { readonly outcome: "replayed"; readonly answer: KeptAnswer; readonly limits: AccountLimits }
+  | (Admitted & { readonly limits: AccountLimits })
+  | (Repeated & { readonly limits: AccountLimits })
   | {
       readonly outcome: "refused";
       readonly refusal: Refusal;
@@ -85,10 +90,19 @@ export function admit(parts: AdmissionParts, order: AdmissionOrder, nowMs: numbe
   return { ...decision, limits: readLimits(parts.limits, plan, nowMs) };
 }
 
-type Decision =
-  | { readonly outcome: "admitted"; readonly held: number }
-  | { readonly outcome: "replayed"; readonly answer: KeptAnswer }
-  | { readonly outcome: "refused"; readonly refusal: Refusal };
+interface Admitted {
+  readonly outcome: "admitted";
+  readonly held: number;
+  /** Micro-dollars a step unit, the plan's discount taken off. */
+  readonly unitPrice: number;
+}
+
+interface Repeated {
+  readonly outcome: "repeated";
+  readonly earlier: EarlierRequest;
+}
+
+type Decision = Admitted | Repeated | { readonly outcome: "refused"; readonly refusal: Refusal };
 
 function decide(
   parts: AdmissionParts,
@@ -99,28 +113,42 @@ function decide(
   const { ledger, claims } = parts;
   const { requestId, claim } = order;
   const known = ledger.findTerms(requestId);
-  if (known !== null) return { outcome: "admitted", held: known.amount };
+  if (known !== null) {
+    return { outcome: "admitted", held: known.amount, unitPrice: known.unitPrice };
+  }
   const unbound = checkBounds(order, key);
   if (unbound !== null) return { outcome: "refused", refusal: unbound };
   const earlier = claim && claims.judge(claim, (id) => ledger.isOpen(id), nowMs);
-  if (earlier?.kind === "answered") return { outcome: "replayed", answer: earlier.answer };
+  if (earlier?.kind === "answered" || earlier?.kind === "running") {
+    return { outcome: "repeated", earlier };
+  }
   const refusal =
     (earlier && checkClaim(earlier)) ??
+    checkPrice(order, plan) ??
     checkSize(order, plan) ??
     checkRates(parts, order, PLANS[plan], nowMs) ??
     checkAnyMoney(parts, order, key, plan);
   if (refusal !== null) return { outcome: "refused", refusal };
   if (claim !== null) claims.take(claim, requestId, nowMs);
-  return { outcome: "admitted", held: hold(parts, order, plan, nowMs) };
+  const unitPrice = toPlanPrice(order.listPrice, plan);
+  return { outcome: "admitted", held: hold(parts, order, plan, nowMs), unitPrice };
 }
 
 function checkClaim({ kind }: ClaimVerdict): Refusal | null {
-  if (kind === "mismatch") {
-    return refuse("idempotency_mismatch", "The idempotency key was used for another request.");
-  }
-  if (kind !== "running") return null;
-  return refuse("idempotency_in_progress", "The request of this idempotency key still runs.", {
-    retryAfterMs: PASSING_RETRY_MS,
+  if (kind !== "mismatch") return null;
+  return refuse("idempotency_mismatch", "The idempotency key was used for another request.");
+}
+
+/** What the client itself does not want. */
+function checkPrice(
+  { maxPrice, maxStepUnits, listPrice }: AdmissionOrder,
+  plan: Plan,
+): Refusal | null {
+  const required = maxStepUnits * toPlanPrice(listPrice, plan);
+  if (maxPrice === null || required <= maxPrice) return null;
+  return refuse("max_price_exceeded", "The request could cost more than its max_price.", {
+    param: "max_price",
+    metadata: { limit_source: "max_price", limit: maxPrice, required },
   });
 }
 

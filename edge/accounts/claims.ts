@@ -19,12 +19,18 @@ export interface Claim {
   readonly lifetimeMs: number;
 }
 
+/** What an answer tells of the model that gave it. */
+export interface AnsweringModel {
+  readonly id: string;
+  readonly weights_digest: string;
+}
+
 /** A whole answer, to be given again in any shape. */
 export interface KeptAnswer {
   readonly generationId: string;
   /** Epoch milliseconds. */
   readonly createdAt: number;
-  readonly model: { readonly id: string; readonly weights_digest: string };
+  readonly model: AnsweringModel;
   readonly text: string;
   /** Of a template, in its order. */
   readonly holes?: readonly FilledHole[];
@@ -36,7 +42,8 @@ export interface KeptAnswer {
 
 /** What a key's earlier request means for this one. */
 export type ClaimVerdict =
-  | { readonly kind: "free" | "running" | "mismatch" }
+  | { readonly kind: "free" | "mismatch" }
+  | { readonly kind: "running"; readonly requestId: string }
   | { readonly kind: "answered"; readonly answer: KeptAnswer };
 
 /** The claims on one account's keys. */
@@ -56,7 +63,8 @@ export class Claims {
     if (textOf(row, "fingerprint") !== claim.fingerprint) return { kind: "mismatch" };
     const answer = optionalTextOf(row, "answer");
     if (answer !== null) return { kind: "answered", answer: JSON.parse(answer) };
-    return { kind: isRunning(textOf(row, "request_id")) ? "running" : "free" };
+    const requestId = textOf(row, "request_id");
+    return isRunning(requestId) ? { kind: "running", requestId } : { kind: "free" };
   }
 
   /** Gives the key to a request. */

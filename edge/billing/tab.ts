@@ -15,6 +15,8 @@ export interface AnswerText {
   /** Of scored answers, in their order. */
   readonly scores?: readonly Score[];
   readonly finishReason: FinishReason;
+  /** Steps that committed more than asked for, to keep a deadline. */
+  readonly hastenedSteps: number;
 }
 
 /** What the account can do with this request's hold; each may be done again. */

@@ -18,7 +18,8 @@ export async function createChatCompletion(
     model: body.model,
     tier: toTier(body),
     input: toNodeInput(body),
-    parameters: toGenerationParameters(body),
+    toParameters: (tier) => toGenerationParameters(body, tier),
+    maxPrice: body.max_price,
     body,
   });
   if (!body.stream) return await answerWhole(context, generation, chatSkin);

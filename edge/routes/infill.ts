@@ -1,12 +1,12 @@
 import { ApiError } from "#shared/contracts/errors.ts";
 import {
-  fillTemplate,
   type InfillAnswer,
   type InfillRequest,
   toInfillInput,
   toInfillParameters,
 } from "#shared/contracts/infill.ts";
 import { toTier } from "#shared/contracts/public-api.ts";
+import { fillTemplate, joinHoles } from "#shared/contracts/template.ts";
 import type { BodyContext } from "../environment.ts";
 import { readToEnd } from "../streaming/read-to-end.ts";
 import { startGeneration } from "./start-generation.ts";
@@ -22,20 +22,21 @@ export async function createInfill(context: BodyContext<InfillRequest>): Promise
     model: body.model,
     tier: toTier(body),
     input: toInfillInput(body),
-    parameters: toInfillParameters(body),
+    toParameters: (tier) => toInfillParameters(body, tier),
+    maxPrice: body.max_price,
     body,
   });
   try {
-    const { holes, usage } = await readToEnd(generation.events);
-    if (holes === undefined) throw new ApiError("node_failed", "The node filled no hole.");
-    const texts = holes.map(({ text }) => text);
+    const { holes: filled, usage } = await readToEnd(generation.events);
+    const holes = joinHoles(body.template, filled ?? []);
+    if (holes === null) throw new ApiError("node_failed", "The node did not fill every hole.");
     const answer: InfillAnswer = {
       id: generation.id,
       object: "infill",
       created: Math.floor(generation.createdAt / 1000),
       model: generation.model.id,
-      text: fillTemplate(body, texts),
-      holes: [...holes],
+      text: fillTemplate(body.template, holes),
+      holes,
       usage,
     };
     return context.json(answer);

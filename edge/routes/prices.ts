@@ -50,8 +50,8 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
       : checkBody(completionRequestSchema, body);
   const name = request.model === "default" ? null : (request.model ?? null);
   const model = await platform.nodes.findModel(readNodeUrls(context.env), name);
-  const isNamed = Boolean(request.tier || request.steps);
-  const tiers: readonly Tier[] = isNamed ? [toTier(request)] : tierSchema.options;
+  const named = request.tier || request.steps ? toTier(request) : "auto";
+  const tiers: readonly Tier[] = named === "auto" ? tierSchema.options : [named];
   const answer: QuoteAnswer = {
     object: "quote",
     model: model.id,
@@ -59,7 +59,7 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
       const { maxSteps, maxStepUnits, listPrice } = quoteGeneration({
         tier,
         input: toNodeInput(request),
-        parameters: toGenerationParameters(request.steps ? request : { ...request, tier }),
+        parameters: toGenerationParameters(request, tier),
         maxLength: model.max_length,
       });
       const unitPrice = toPlanPrice(listPrice, caller.plan);

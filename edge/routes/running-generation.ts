@@ -5,8 +5,10 @@
  * Does not own: beginning (start-generation.ts), the answer's words (edge/streaming).
  */
 import { ApiError } from "#shared/contracts/errors.ts";
-import type { NodeFrame, NodeModel } from "#shared/contracts/node-wire.ts";
+import type { NodeFrame } from "#shared/contracts/node-wire.ts";
 import { type Bill, toUsage } from "#shared/contracts/openai-answers.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
+import type { AnsweringModel } from "../accounts/claims.ts";
 import type { AnswerText, Tab } from "../billing/tab.ts";
 import type { NodeEvent } from "../pool/node-events.ts";
 import type { NodeGeneration } from "../pool/node-pool.ts";
@@ -35,15 +37,13 @@ export interface RunningGeneration {
   isAbandoned(): boolean;
 }
 
-/** What an answer tells of the model that gave it. */
-export type AnsweringModel = Pick<NodeModel, "id" | "weights_digest">;
-
 type DoneFrame = Extract<NodeFrame, { type: "done" }>;
 
 /** What a running generation is made of. */
 export interface RunningParts {
   readonly id: string;
   readonly createdAt: number;
+  readonly tier: Tier;
   readonly generation: NodeGeneration;
   readonly tab: Tab;
   /** Aborted when the client leaves. */
@@ -52,8 +52,14 @@ export interface RunningParts {
   readonly end: (lastWork: Promise<void>) => void;
 }
 
+/** A generation on a node. */
+export interface WatchedGeneration extends RunningGeneration {
+  /** What the node says, for whoever does not read {@link RunningGeneration.events}. */
+  readonly frames: AsyncGenerator<NodeEvent, void, void>;
+}
+
 /** Watches a generation. A client's leaving is told by its signal, or by {@link RunningGeneration.abandon}. */
-export function watchGeneration(parts: RunningParts): RunningGeneration {
+export function watchGeneration(parts: RunningParts): WatchedGeneration {
   const { id, generation, tab, clientSignal } = parts;
   const heard = new Heard();
   const events = observe(generation.events, heard, tab);
@@ -83,7 +89,8 @@ export function watchGeneration(parts: RunningParts): RunningGeneration {
     id,
     model: generation.model,
     createdAt: parts.createdAt,
-    events: relay(events, tab),
+    frames: events,
+    events: relay(events, parts),
     // The reading may break off before the signal's own listener is called.
     finish: () => leave(clientSignal.aborted ? "abandoned" : "finished"),
     abandon,
@@ -120,14 +127,16 @@ async function* observe(
 /** A node's events as a client is told them, the last one when it is paid. */
 async function* relay(
   events: AsyncGenerator<NodeEvent, void, void>,
-  tab: Tab,
+  { tab, tier }: RunningParts,
 ): AsyncGenerator<RelayedEvent, void, void> {
   for await (const event of events) {
     if (event.type === "comment") yield event;
     else if (event.frame.type !== "done") {
       yield { type: "text", text: event.frame.type === "step" ? event.frame.text_delta : "" };
     } else {
-      const usage = toUsage(event.frame.receipt, await settleAnswer(event.frame, tab));
+      const { receipt, hastened_steps: hastenedSteps } = event.frame;
+      const bill = await settleAnswer(event.frame, tab);
+      const usage = toUsage(receipt, { tier, hastenedSteps }, bill);
       yield { type: "answer", ...toAnswerText(event.frame), usage };
     }
   }
@@ -139,8 +148,8 @@ function settleAnswer(frame: DoneFrame, tab: Tab): Promise<Bill> {
 }
 
 function toAnswerText(frame: DoneFrame): AnswerText {
-  const { text, holes, scores, finish_reason: finishReason } = frame;
-  return { text, finishReason, ...(holes && { holes }), ...(scores && { scores }) };
+  const { text, holes, scores, finish_reason: finishReason, hastened_steps: hastenedSteps } = frame;
+  return { text, finishReason, hastenedSteps, ...(holes && { holes }), ...(scores && { scores }) };
 }
 
 /** Reads to the end, for the receipt in it; gives up when it takes too long. */

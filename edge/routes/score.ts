@@ -21,7 +21,8 @@ export async function createScore(context: BodyContext<ScoreRequest>): Promise<R
     model: body.model,
     tier: EXACT_STEPS_TIER,
     input: toScoreInput(body),
-    parameters: toScoreParameters(body),
+    toParameters: () => toScoreParameters(body),
+    maxPrice: body.max_price,
     body,
   });
   try {

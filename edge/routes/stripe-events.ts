@@ -15,7 +15,7 @@ export async function takeStripeEvent(context: AppContext): Promise<Response> {
   const secret = context.env.STRIPE_WEBHOOK_SECRET;
   if (!secret) throw new ApiError("not_found", "Payments are not set up here.");
   const signature = context.req.header("stripe-signature") ?? "";
-  const topUp = await readTopUp(await context.req.text(), signature, secret);
+  const topUp = await readTopUp(context.var.bodyText, signature, secret);
   if (topUp === null) return context.json({ received: true });
   const { accountId, amount, eventId: reference } = topUp;
   if (!isAccountId(accountId)) throw new ApiError("not_found", "There is no account of this id.");

@@ -14,6 +14,7 @@ interface Fields {
   readonly max_tokens?: number | null | undefined;
   readonly max_completion_tokens?: number | null | undefined;
   readonly tier?: string | null | undefined;
+  readonly deadline_ms?: number | null | undefined;
   readonly steps?: number | null | undefined;
   readonly block_length?: number | null | undefined;
   readonly remasking?: string | null | undefined;
@@ -21,6 +22,7 @@ interface Fields {
   readonly revision_steps?: number | null | undefined;
   readonly stop?: string | readonly string[] | null | undefined;
   readonly suffix?: string | null | undefined;
+  readonly template?: readonly unknown[] | null | undefined;
   readonly response_format?: { readonly type: string } | null | undefined;
   readonly stream?: boolean | null | undefined;
   readonly stream_options?: object | null | undefined;
@@ -44,6 +46,11 @@ const RULES: readonly Rule[] = [
     param: "tier",
     refusal: { message: "name a tier or the steps, not both" },
     holds: ({ tier, steps }) => !tier || !steps,
+  },
+  {
+    param: "deadline_ms",
+    refusal: { message: "is what the tier 'auto' goes by" },
+    holds: ({ tier, deadline_ms: deadlineMs }) => tier !== "auto" || Boolean(deadlineMs),
   },
   {
     param: "max_completion_tokens",
@@ -81,7 +88,7 @@ const RULES: readonly Rule[] = [
   {
     param: "early_exit",
     refusal: {
-      message: "does not go with a suffix or a JSON schema, which are filled whole",
+      message: "does not go with a suffix, a template or a JSON schema, which are filled whole",
     },
     holds: (fields) => !fields.early_exit || hasOpenEnd(fields),
   },
@@ -95,8 +102,10 @@ export function checkFieldsTogether(fields: Fields, context: z.RefinementCtx): v
 }
 
 /** Tells whether the text may end before its last position: nothing given follows it. */
-export function hasOpenEnd(fields: Pick<Fields, "suffix" | "response_format">): boolean {
-  return !fields.suffix && !isJson(fields);
+export function hasOpenEnd(
+  fields: Pick<Fields, "suffix" | "template" | "response_format">,
+): boolean {
+  return !fields.suffix && !fields.template && !isJson(fields);
 }
 
 function isJson({ response_format: format }: Pick<Fields, "response_format">): boolean {

@@ -62,6 +62,7 @@ export const ERROR_RULES = {
   model_not_allowed: forbidden,
   tier_not_allowed: forbidden,
   // Money: waiting helps where requests in flight hold it, and nowhere else.
+  max_price_exceeded: unpaid,
   insufficient_balance: unpaid,
   spending_limit_reached: unpaid,
   balance_held: { ...unpaid, isRetryable: true },

@@ -1,9 +1,6 @@
+import { toGenerationLength } from "./check-fields-together.ts";
 import type { NodeInput } from "./node-wire.ts";
-import {
-  type ChatCompletionRequest,
-  type CompletionRequest,
-  toGenerationParameters,
-} from "./public-api.ts";
+import type { ChatCompletionRequest, CompletionRequest } from "./public-api.ts";
 
 /** What a node is to begin from: the conversation, the text, or what is around holes. */
 export function toNodeInput(request: ChatCompletionRequest | CompletionRequest): NodeInput {
@@ -15,7 +12,7 @@ export function toNodeInput(request: ChatCompletionRequest | CompletionRequest):
     field: "prompt",
     segments: [
       { type: "text", text: prompt },
-      { type: "hole", length: toGenerationParameters(request).max_tokens },
+      { type: "hole", length: toGenerationLength(request) },
       { type: "text", text: suffix },
     ],
   };

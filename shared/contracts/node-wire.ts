@@ -111,6 +111,8 @@ export const nodeGenerationRequestSchema = z.strictObject({
      */
     z.strictObject({
       type: z.literal("template"),
+      /** What stands before the template. */
+      prompt: promptSchema.optional(),
       /** Where the client wrote it, for what is wrong with it. */
       field: z.enum(["prompt", "template"]),
       segments: z.array(templateSegmentSchema).min(1).max(1_000),
@@ -302,5 +304,7 @@ export const nodeModelSchema = z.strictObject({
   weights_digest: z.string(),
   /** Epoch seconds. */
   created: z.int(),
+  /** Time of a denoising step as measured of late, milliseconds; absent before the first. */
+  step_ms: z.number().positive().optional(),
 });
 export type NodeModel = z.infer<typeof nodeModelSchema>;

@@ -1,6 +1,7 @@
 /** What the completion endpoints and the list of models answer: OpenAI's shapes, our usage beside. */
 import { z } from "zod";
 import type { Receipt } from "./node-wire.ts";
+import { type Tier, tierSchema } from "./tier-names.ts";
 
 /** What was read, written and executed. */
 export const usageSchema = z.strictObject({
@@ -17,6 +18,10 @@ export const usageSchema = z.strictObject({
   cost: z.int(),
   /** Micro-dollars that were held beyond it and went back. */
   refunded: z.int(),
+  /** What it was decoded and priced as; of `auto`, what was chosen. */
+  tier: tierSchema,
+  /** Steps that committed more than asked for, to keep `deadline_ms`. */
+  hastened_steps: z.int(),
 });
 export type Usage = z.infer<typeof usageSchema>;
 
@@ -125,8 +130,18 @@ export type ModelList = z.infer<typeof modelListSchema>;
 /** What a request came to, micro-dollars. */
 export type Bill = Pick<Usage, "cost" | "refunded">;
 
+/** How a request was run, beside what its receipt says. */
+export interface RunFacts {
+  readonly tier: Tier;
+  readonly hastenedSteps: number;
+}
+
 /** The bill's lines as the client reads them. */
-export function toUsage(receipt: Receipt, { cost, refunded }: Bill): Usage {
+export function toUsage(
+  receipt: Receipt,
+  { tier, hastenedSteps }: RunFacts,
+  { cost, refunded }: Bill,
+): Usage {
   const { prompt_tokens, completion_tokens, steps, forward_passes, step_units } = receipt;
   return {
     prompt_tokens,
@@ -137,5 +152,7 @@ export function toUsage(receipt: Receipt, { cost, refunded }: Bill): Usage {
     step_units,
     cost,
     refunded,
+    tier,
+    hastened_steps: hastenedSteps,
   };
 }

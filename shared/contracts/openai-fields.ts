@@ -2,7 +2,7 @@
  * How the public API treats a field of OpenAI's that it does not act on.
  *
  * Three ways: taken and without meaning here; taken only at the value that changes nothing; refused
- * by name. A field in none of the lists is unknown. `null` is what clients send for "not set".
+ * by name. A field in none of the lists is unknown, and left out. `null` is what clients send for "not set".
  */
 import { z } from "zod";
 import type { ErrorCode } from "./errors.ts";
@@ -50,19 +50,30 @@ export const neutralFields = {
   logit_bias: refused(),
 };
 
-/** What an answer's text shall be. */
-const responseFormatSchema = z.discriminatedUnion("type", [
+const schemaFormatFields = {
+  name: z.string().max(64).nullish(),
+  description: z.string().nullish(),
+  /** The answer is valid under the schema either way. */
+  strict: z.boolean().nullish(),
+  /** The part of JSON Schema that a model's answer can be held to. */
+  schema: z.record(z.string(), z.unknown()),
+};
+
+/** What an answer's text shall be, on native endpoints. */
+export const nativeResponseFormatSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("text") }),
   z.strictObject({
     type: z.literal("json_schema"),
-    json_schema: z.strictObject({
-      name: z.string().max(64).nullish(),
-      description: z.string().nullish(),
-      /** The answer is valid under the schema either way. */
-      strict: z.boolean().nullish(),
-      /** The part of JSON Schema that a model's answer can be held to. */
-      schema: z.record(z.string(), z.unknown()),
-    }),
+    json_schema: z.strictObject(schemaFormatFields),
+  }),
+]);
+
+/** The same of chat completions. */
+const responseFormatSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text") }),
+  z.object({
+    type: z.literal("json_schema"),
+    json_schema: z.object(schemaFormatFields),
   }),
   z.looseObject({
     type: z

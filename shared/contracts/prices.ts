@@ -76,7 +76,7 @@ function boundPromptTokens(input: Exclude<NodeInput, { type: "json" }>): number 
   if (input.type === "template") {
     return input.segments.reduce(
       (sum, segment) => sum + (segment.type === "text" ? encoder.encode(segment.text).length : 0),
-      TEMPLATE_TOKENS,
+      input.prompt === undefined ? TEMPLATE_TOKENS : boundPromptTokens(input.prompt),
     );
   }
   return input.messages.reduce(

@@ -1,20 +1,18 @@
 /**
  * What a client may ask for over the public API: the bodies of the two completion endpoints.
  *
- * Owns: fields, their ranges, which of OpenAI's are refused. Does not own: what an answer looks
+ * Owns: fields, their ranges, which of OpenAI's are refused; what neither knows is left out, as OpenAI's
+ * clients may be newer than this. Does not own: what an answer looks
  * like (openai-answers.ts), which fields exclude each other (check-fields-together.ts), or what only
  * a node can know: the length of a prompt in tokens.
  */
 import { z } from "zod";
 import { checkFieldsTogether, hasOpenEnd, toGenerationLength } from "./check-fields-together.ts";
 import { MAX_GENERATION_LENGTH, MAX_PROMPT_CHARACTERS } from "./limits.ts";
-import {
-  type ChatMessage,
-  type GenerationParameters,
-  generationParametersSchema,
-} from "./node-wire.ts";
+import { type GenerationParameters, generationParametersSchema } from "./node-wire.ts";
 import { neutralChatFields, neutralFields, only, refused, withCode } from "./openai-fields.ts";
-import { type Tier, tierSchema } from "./tier-names.ts";
+import { openAiMessagesSchema, promptSchema } from "./prompt-fields.ts";
+import { type RequestedTier, requestedTierSchema, type Tier } from "./tier-names.ts";
 import { DEFAULT_TIER, EXACT_STEPS_TIER, TIERS, type TierRule, tierSteps } from "./tiers.ts";
 
 const parameters = generationParametersSchema.shape;
@@ -32,8 +30,8 @@ const maxTokensSchema = z
 export const samplingFields = {
   /** A model's id, or `default`. */
   model: z.string().min(1).max(200).nullish(),
-  /** A named number of steps; excludes `steps`. */
-  tier: tierSchema.nullish(),
+  /** A named number of steps; excludes `steps`. `auto` is the best that fits `deadline_ms`. */
+  tier: requestedTierSchema.nullish(),
   steps: parameters.steps.unwrap().nullish(),
   block_length: parameters.block_length.unwrap().nullish(),
   remasking: parameters.remasking.unwrap().nullish(),
@@ -44,20 +42,29 @@ export const samplingFields = {
   cache: parameters.cache.unwrap().nullish(),
   revision_steps: parameters.revision_steps.unwrap().nullish(),
   seed: parameters.seed.unwrap().nullish(),
+  /** Milliseconds from the request's arrival until its last step should be done. */
+  deadline_ms: parameters.deadline_ms.unwrap().nullish(),
+  /** Most that it may cost, micro-dollars: refused before anything runs where it could cost more. */
+  max_price: z.int().min(0).nullish(),
 };
 
-/** Our fields, and OpenAI's that we act on, of both completion endpoints. */
-const generationFields = {
-  ...samplingFields,
+/** Where a text ends, on every endpoint whose text has an open end. */
+export const endingFields = {
   max_tokens: maxTokensSchema.nullish(),
   /** The tier's when it is not set. */
   early_exit: parameters.early_exit.unwrap().nullish(),
   logits_eos_inf: z.boolean().nullish(),
   confidence_eos_eot_inf: z.boolean().nullish(),
   stop: z.union([z.string().min(1).max(256), parameters.stop.unwrap()]).nullish(),
+};
+
+/** Our fields, and OpenAI's that we act on, of both completion endpoints. */
+const generationFields = {
+  ...samplingFields,
+  ...endingFields,
   stream: z.boolean().nullish(),
   stream_options: z
-    .strictObject({
+    .object({
       include_usage: z.boolean().nullish(),
       include_obfuscation: z.boolean().nullish(),
     })
@@ -65,51 +72,10 @@ const generationFields = {
   ...neutralFields,
 };
 
-/** A part of a message's content; only text is understood. */
-const contentPartSchema = z.strictObject({
-  type: z
-    .string()
-    .refine((type) => type === "text", withCode("unsupported_parameter", "only text is supported")),
-  text: z.string(),
-});
-
-const ROLES = ["system", "developer", "user", "assistant"] as const;
-
-const messageSchema = z
-  .strictObject({
-    role: z
-      .string()
-      .refine(
-        (role) => role !== "tool" && role !== "function",
-        withCode("unsupported_parameter", "tools are not supported"),
-      )
-      .pipe(z.enum(ROLES)),
-    content: z.union([z.string(), z.array(contentPartSchema)]),
-    name: refused(),
-    // What an earlier answer carries when a client sends it back.
-    refusal: refused(),
-    annotations: refused(),
-    audio: refused(),
-    tool_calls: refused(),
-    function_call: refused(),
-  })
-  .transform(toChatMessage);
-
 /** Body of `POST /v1/chat/completions`. */
 export const chatCompletionRequestSchema = z
-  .strictObject({
-    messages: z
-      .array(messageSchema)
-      .max(1_000)
-      .refine((messages) => messages.length > 0, withCode("empty_prompt", "there is no message"))
-      .refine(
-        (messages) => messages.every(isSaid),
-        withCode("empty_prompt", "a message has no content"),
-      )
-      .refine(
-        (messages) => countCharacters(messages) <= MAX_PROMPT_CHARACTERS,
-        withCode("context_length_exceeded", `at most ${MAX_PROMPT_CHARACTERS} characters`),
-      ),
+  .object({
+    messages: openAiMessagesSchema,
     max_completion_tokens: maxTokensSchema.nullish(),
     ...generationFields,
     ...neutralChatFields,
@@ -119,7 +85,7 @@ export type ChatCompletionRequest = z.infer<typeof chatCompletionRequestSchema>;
 
 /** Body of `POST /v1/completions`. */
 export const completionRequestSchema = z
-  .strictObject({
+  .object({
     prompt: z
       .union([
         z.string(),
@@ -132,11 +98,7 @@ export const completionRequestSchema = z
           )
           .transform(([first]) => String(first)),
       ])
-      .refine((prompt) => prompt.trim() !== "", withCode("empty_prompt", "the prompt is empty"))
-      .refine(
-        (prompt) => prompt.length <= MAX_PROMPT_CHARACTERS,
-        withCode("context_length_exceeded", `at most ${MAX_PROMPT_CHARACTERS} characters`),
-      ),
+      .pipe(promptSchema),
     ...generationFields,
     best_of: only(1),
     echo: only(false),
@@ -161,18 +123,19 @@ type AnyRequest = Omit<
   Partial<Pick<ChatCompletionRequest, "max_completion_tokens" | "response_format">> &
   Partial<Pick<CompletionRequest, "suffix">>;
 
-/** The tier that a request is decoded and priced as. */
-export function toTier({ tier, steps }: Pick<AnyRequest, "tier" | "steps">): Tier {
+/** The tier that a request is decoded and priced as; `auto` is yet to be chosen. */
+export function toTier({ tier, steps }: Pick<AnyRequest, "tier" | "steps">): RequestedTier {
   return tier ?? (steps ? EXACT_STEPS_TIER : DEFAULT_TIER);
 }
 
 /**
  * What a node is asked for: the steps and how they decode, the tier's where the request does not say;
  * other fields that are not set are left for the node's defaults.
+ *
+ * @param tier What {@link toTier} says, or what was chosen for `auto`.
  */
-export function toGenerationParameters(request: AnyRequest): GenerationParameters {
+export function toGenerationParameters(request: AnyRequest, tier: Tier): GenerationParameters {
   const { stop } = request;
-  const tier = toTier(request);
   const generationLength = toGenerationLength(request);
   const rule = fitRule(TIERS[tier], request);
   const set = {
@@ -186,6 +149,7 @@ export function toGenerationParameters(request: AnyRequest): GenerationParameter
     revision_steps: request.revision_steps ?? rule.revisionStepsPerToken * generationLength,
     temperature: request.temperature,
     cfg_scale: request.cfg_scale,
+    deadline_ms: request.deadline_ms,
     seed: request.seed,
     logits_eos_inf: request.logits_eos_inf,
     confidence_eos_eot_inf: request.confidence_eos_eot_inf,
@@ -204,24 +168,4 @@ function fitRule(rule: TierRule, request: AnyRequest): TierRule {
     revisionStepsPerToken: isSure ? rule.revisionStepsPerToken : 0,
     earlyExit: rule.earlyExit && hasOpenEnd(request),
   };
-}
-
-function toChatMessage(message: {
-  role: (typeof ROLES)[number];
-  content: string | { text: string }[];
-}): ChatMessage {
-  const { role, content } = message;
-  return {
-    role: role === "developer" ? "system" : role,
-    content: typeof content === "string" ? content : content.map(({ text }) => text).join(""),
-  };
-}
-
-/** An assistant may have said nothing; whoever asks must ask something. */
-function isSaid({ role, content }: ChatMessage): boolean {
-  return role === "assistant" || content.trim() !== "";
-}
-
-function countCharacters(messages: readonly ChatMessage[]): number {
-  return messages.reduce((sum, { content }) => sum + content.length, 0);
 }

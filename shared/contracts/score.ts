@@ -1,5 +1,6 @@
 /** `POST /v1/score`: how likely each of some answers is after a prompt. */
 import { z } from "zod";
+import { contextFields } from "./generations.ts";
 import { MAX_PROMPT_CHARACTERS } from "./limits.ts";
 import {
   type GenerationParameters,
@@ -8,7 +9,7 @@ import {
 } from "./node-wire.ts";
 import { usageSchema } from "./openai-answers.ts";
 import { withCode } from "./openai-fields.ts";
-import { chatCompletionRequestSchema, samplingFields } from "./public-api.ts";
+import { samplingFields } from "./public-api.ts";
 
 const DEFAULT_SAMPLES = 32;
 
@@ -16,16 +17,13 @@ const DEFAULT_SAMPLES = 32;
 export const scoreRequestSchema = z
   .strictObject({
     model: samplingFields.model,
-    prompt: z
-      .string()
-      .refine((prompt) => prompt.trim() !== "", withCode("empty_prompt", "the prompt is empty"))
-      .nullish(),
-    messages: chatCompletionRequestSchema.shape.messages.nullish(),
+    ...contextFields,
     answers: z.array(z.string().min(1)).min(1).max(8),
     /** Noisy rows of each answer; the error falls with their root. */
     samples: z.int().min(1).max(128).nullish(),
     cfg_scale: samplingFields.cfg_scale,
     seed: samplingFields.seed,
+    max_price: samplingFields.max_price,
   })
   .refine(({ prompt, messages }) => Boolean(prompt) !== Boolean(messages), {
     path: ["prompt"],

@@ -62,9 +62,46 @@ describe("an infill", () => {
     expect(request?.parameters).toMatchObject({ max_tokens: 5, steps: 5, seed: 4 });
   });
 
+  it("has pinned words inside a hole, and a conversation before the template", async ({
+    expect,
+  }) => {
+    const messages = [{ role: "user", content: "A story?" }];
+    const filled = ["a", "b", "c"].map((text) => ({ text, token_count: 1 }));
+    stage.node.script = (exchange) => exchange.complete(["abc"], {}, { holes: filled });
+    const pinned = [
+      { at: 0, text: "[" },
+      { at: 2, text: "|" },
+      { at: 3, text: "]" },
+    ];
+    const json = { messages, template: ["<", { length: 3, pinned }, ">", { length: 1 }] };
+    const answer = infillAnswerSchema.parse(await (await ask(json)).json());
+    expect(answer.text).toBe("<[a|b]>c");
+    expect(answer.holes).toEqual([
+      { text: "[a|b]", token_count: 2 },
+      { text: "c", token_count: 1 },
+    ]);
+    expect(stage.node.requests.at(-1)?.input).toEqual({
+      type: "template",
+      field: "template",
+      prompt: { type: "messages", messages },
+      segments: [
+        { type: "text", text: "<" },
+        { type: "text", text: "[" },
+        { type: "hole", length: 2 },
+        { type: "text", text: "|" },
+        { type: "hole", length: 1 },
+        { type: "text", text: "]" },
+        { type: "text", text: ">" },
+        { type: "hole", length: 1 },
+      ],
+    });
+  });
+
   it("is held for with the passes of open lengths, and without where none is", async ({
     expect,
   }) => {
+    const holes = [{ text: "cat", token_count: 1 }];
+    stage.node.script = (exchange) => exchange.complete(["cat"], {}, { holes });
     const refundOf = async (hole: object) => {
       const answer = await (await ask({ template: ["A ", hole], steps: 4 })).json();
       const { cost, refunded, step_units: units } = infillAnswerSchema.parse(answer).usage;
@@ -114,7 +151,39 @@ describe("an infill", () => {
     ],
     [{ template: ["a", { length: 4_000 }, { length: 97 }] }, "max_tokens_exceeded", "template"],
     [{ template: ["a".repeat(200_001), { length: 1 }] }, "context_length_exceeded", "template"],
-    [{ template, stream: true }, "unknown_parameter", "stream"],
+    [{ template, echo: true }, "unknown_parameter", "echo"],
+    [{ template, early_exit: true }, "invalid_parameter", "early_exit"],
+    [
+      { template, prompt: "a", messages: [{ role: "user", content: "a" }] },
+      "invalid_parameter",
+      "prompt",
+    ],
+    [
+      { template, messages: [{ role: "user", content: "a", mood: 1 }] },
+      "unknown_parameter",
+      "messages.0.mood",
+    ],
+    [
+      { template: ["a", { length: 2, pinned: [{ at: 3, text: "b" }] }] },
+      "hole_length_invalid",
+      "template.1.pinned",
+    ],
+    [
+      {
+        template: [
+          "a",
+          {
+            length: 2,
+            pinned: [
+              { at: 1, text: "b" },
+              { at: 0, text: "c" },
+            ],
+          },
+        ],
+      },
+      "invalid_parameter",
+      "template.1.pinned",
+    ],
     [{ template, tier: "fast", steps: 3 }, "invalid_parameter", "tier"],
     [{ template, block_length: 5 }, "invalid_parameter", "block_length"],
     [

@@ -3,15 +3,20 @@ import { describe, it } from "vitest";
 import { checkBody } from "../../../../edge/middleware/check-body.ts";
 import { ApiError } from "../../../../shared/contracts/errors.ts";
 import {
+  type ChatCompletionRequest,
+  type CompletionRequest,
   chatCompletionRequestSchema,
   completionRequestSchema,
   toGenerationParameters,
   toTier,
 } from "../../../../shared/contracts/public-api.ts";
+import { tierSchema } from "../../../../shared/contracts/tier-names.ts";
 
 const jsonFormat = { type: "json_schema", json_schema: { name: "any", schema: { type: "null" } } };
 
 const messages = [{ role: "user", content: "Hi" }];
+const toParameters = (request: ChatCompletionRequest | CompletionRequest) =>
+  toGenerationParameters(request, tierSchema.parse(toTier(request)));
 const check = (body: unknown) => checkBody(chatCompletionRequestSchema, body);
 
 /** The code and the field of a refusal, or `null` for a body that is taken. */
@@ -84,17 +89,9 @@ describe("a chat request", () => {
       "unsupported_parameter",
       "messages.0.content.0.type",
     ],
-    [{ messages, stepz: 3 }, "unknown_parameter", "stepz"],
-    [
-      { messages: [{ role: "user", content: "Hi", mood: 1 }] },
-      "unknown_parameter",
-      "messages.0.mood",
-    ],
-    [
-      { messages, stream_options: { include_usag: true } },
-      "unknown_parameter",
-      "stream_options.include_usag",
-    ],
+    [{ messages, tier: "auto" }, "missing_parameter", "deadline_ms"],
+    [{ messages, deadline_ms: 0 }, "invalid_parameter", "deadline_ms"],
+    [{ messages, max_price: -1 }, "invalid_parameter", "max_price"],
     [{ messages, stream_options: { include_usage: true } }, "invalid_parameter", "stream_options"],
     [{ messages, steps: 0 }, "invalid_parameter", "steps"],
     [{ messages, steps: 1.5 }, "invalid_parameter", "steps"],
@@ -130,6 +127,22 @@ describe("a chat request", () => {
     [null, "invalid_parameter", null],
   ] as const)("%j is refused as %s at %s", async ([body, code, param], { expect }) => {
     expect(refusalOf(body)).toEqual([code, param]);
+  });
+
+  it("leaves out what it does not know, wherever it is", ({ expect }) => {
+    const strange = {
+      messages: [{ role: "user", content: [{ type: "text", text: "Hi", mood: 1 }], mood: 1 }],
+      stepz: 3,
+      stream: true,
+      stream_options: { include_usag: true },
+      response_format: { ...jsonFormat, json_schema: { ...jsonFormat.json_schema, hint: 1 } },
+    };
+    expect(check(strange)).toEqual({
+      messages,
+      stream: true,
+      stream_options: {},
+      response_format: jsonFormat,
+    });
   });
 
   it("lets an assistant have said nothing, and takes its answers back", ({ expect }) => {
@@ -176,7 +189,7 @@ describe("a chat request", () => {
 
 describe("the parameters of a generation", () => {
   it("are what was set, and the contract's defaults", ({ expect }) => {
-    expect(toGenerationParameters(check({ messages }))).toEqual({
+    expect(toParameters(check({ messages }))).toEqual({
       max_tokens: 64,
       steps: 32,
       temperature: 0,
@@ -192,8 +205,8 @@ describe("the parameters of a generation", () => {
       revision_steps: 0,
     });
     const body = check({ messages, max_completion_tokens: 8, steps: null, stop: "x", seed: 3 });
-    expect(toGenerationParameters(body)).toMatchObject({ max_tokens: 8, stop: ["x"], seed: 3 });
-    expect(toGenerationParameters(body)).toMatchObject({ steps: 4 });
+    expect(toParameters(body)).toMatchObject({ max_tokens: 8, stop: ["x"], seed: 3 });
+    expect(toParameters(body)).toMatchObject({ steps: 4 });
   });
 
   it.for([
@@ -207,7 +220,7 @@ describe("the parameters of a generation", () => {
     async ([tier, steps, threshold, cache, exits, revisions], { expect }) => {
       const body = check({ messages, tier });
       expect(toTier(body)).toBe(tier);
-      const parameters = toGenerationParameters(body);
+      const parameters = toParameters(body);
       expect(parameters).toMatchObject({ steps, cache, early_exit: exits });
       expect(parameters.confidence_threshold).toBe(threshold);
       expect(parameters.revision_steps).toBe(revisions);
@@ -216,18 +229,18 @@ describe("the parameters of a generation", () => {
 
   it("are the request's own where it sets what a tier has", ({ expect }) => {
     const own = { confidence_threshold: 0.5, cache: "none", early_exit: false, revision_steps: 3 };
-    expect(toGenerationParameters(check({ messages, tier: "draft", ...own }))).toMatchObject({
+    expect(toParameters(check({ messages, tier: "draft", ...own }))).toMatchObject({
       steps: 8,
       ...own,
     });
-    expect(toGenerationParameters(check({ messages, tier: "max", revision_steps: 0 }))).toEqual(
-      toGenerationParameters(check({ messages, tier: "quality" })),
+    expect(toParameters(check({ messages, tier: "max", revision_steps: 0 }))).toEqual(
+      toParameters(check({ messages, tier: "quality" })),
     );
   });
 
   it("go by no confidence under random remasking, which draws it", ({ expect }) => {
     for (const tier of ["draft", "max"] as const) {
-      const parameters = toGenerationParameters(check({ messages, tier, remasking: "random" }));
+      const parameters = toParameters(check({ messages, tier, remasking: "random" }));
       expect(parameters.confidence_threshold).toBeUndefined();
       expect(parameters.revision_steps).toBe(0);
     }
@@ -235,7 +248,7 @@ describe("the parameters of a generation", () => {
 
   it("have the tier's early exit only where the text ends what is generated", ({ expect }) => {
     const body = { prompt: "Once", tier: "draft", suffix: "The end." };
-    expect(toGenerationParameters(checkBody(completionRequestSchema, body))).toMatchObject({
+    expect(toParameters(checkBody(completionRequestSchema, body))).toMatchObject({
       early_exit: false,
       cache: "dual",
     });
@@ -243,10 +256,10 @@ describe("the parameters of a generation", () => {
 
   it("have at least one step a block, and exact steps where they are named", ({ expect }) => {
     const blocks = check({ messages, tier: "draft", block_length: 4 });
-    expect(toGenerationParameters(blocks).steps).toBe(16);
+    expect(toParameters(blocks).steps).toBe(16);
     const exact = check({ messages, steps: 7 });
-    expect(toGenerationParameters(exact)).toMatchObject({ steps: 7, cache: "none" });
-    expect(toGenerationParameters(exact).confidence_threshold).toBeUndefined();
+    expect(toParameters(exact)).toMatchObject({ steps: 7, cache: "none" });
+    expect(toParameters(exact).confidence_threshold).toBeUndefined();
     expect(toTier(exact)).toBe("quality");
   });
 

@@ -35,6 +35,8 @@ const usage: Usage = {
   step_units: 8,
   cost: 160,
   refunded: 40,
+  tier: "balanced" as const,
+  hastened_steps: 0,
 };
 
 function play(pieces: readonly string[]): ToldEvent[] {
