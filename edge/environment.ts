@@ -47,6 +47,8 @@ interface Variables {
   presentedKey: ParsedApiKey;
   /** Set by `bodyLimit`. */
   bodyBytes: number;
+  /** Set by `bodyLimit`; not by routes that take no body. */
+  bodyText: string;
   /** Spans for `server-timing`. */
   spans: { name: string; durationMs: number }[];
 }

@@ -8,25 +8,32 @@ import type { AppMiddleware } from "../environment.ts";
  */
 const MAX_DRAINED_BYTES = 32 * MAX_BODY_BYTES;
 
+const decoder = new TextDecoder();
+
 /**
- * Refuses a body of more than `MAX_BODY_BYTES`, whatever length it announced, and sets `bodyBytes`.
+ * Refuses a body of more than `MAX_BODY_BYTES`, whatever length it announced, and sets `bodyText` and
+ * `bodyBytes`.
  *
  * @throws {ApiError} `body_too_large`.
  */
 export function bodyLimit(): AppMiddleware {
   return async function bodyLimit(context, next) {
-    const { raw } = context.req;
-    context.set("bodyBytes", 0);
-    if (raw.body !== null) {
-      const body = await readWithinLimit(raw.body);
-      context.set("bodyBytes", body.size);
-      context.req.raw = new Request(raw, { body });
-    }
+    const bytes = await readBody(context.req.raw);
+    context.set("bodyBytes", bytes.byteLength);
+    context.set("bodyText", decoder.decode(bytes));
     await next();
   };
 }
 
-async function readWithinLimit(stream: ReadableStream<Uint8Array>): Promise<Blob> {
+async function readBody(request: Request): Promise<ArrayBuffer> {
+  if (request.body === null) return new ArrayBuffer();
+  const announced = request.headers.get("content-length");
+  // No more than what was announced arrives, so that one read is enough.
+  const isSmall = announced !== null && Number(announced) <= MAX_BODY_BYTES;
+  return isSmall ? await request.arrayBuffer() : await readWithinLimit(request.body);
+}
+
+async function readWithinLimit(stream: ReadableStream<Uint8Array>): Promise<ArrayBuffer> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let byteCount = 0;
   const reader = stream.getReader();
@@ -35,6 +42,6 @@ async function readWithinLimit(stream: ReadableStream<Uint8Array>): Promise<Blob
     if (byteCount <= MAX_BODY_BYTES) chunks.push(Uint8Array.from(next.value));
     if (byteCount > MAX_DRAINED_BYTES) break;
   }
-  if (byteCount <= MAX_BODY_BYTES) return new Blob(chunks);
+  if (byteCount <= MAX_BODY_BYTES) return await new Blob(chunks).arrayBuffer();
   throw new ApiError("body_too_large", `The body is longer than ${MAX_BODY_BYTES} bytes.`);
 }
