@@ -19,7 +19,8 @@ import type {
 import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
 import type { KeptAnswer } from "./claims.ts";
-import type { Credit, Purse, ReceiptNotice, Settlement } from "./ledger.ts";
+import type { Settlement } from "./hold.ts";
+import type { Credit, Purse, ReceiptNotice } from "./ledger.ts";
 
 /** Money now, and some of its history. */
 export interface LedgerView {
@@ -47,7 +48,7 @@ export interface AccountStub {
   revokeKey(keyId: string): Promise<KeyRecord | null>;
   authorizeKey(presented: PresentedKey): Promise<KeyVerdict>;
   admit(order: AdmissionOrder): Promise<Admission>;
-  dispatch(requestId: string): Promise<void>;
+  dispatch(requestId: string, attempt: number, deliveredUnits: number): Promise<boolean>;
   settle(
     requestId: string,
     receipt: ReceiptNotice,
@@ -123,9 +124,20 @@ export class AccountClient {
     return await this.#call(accountId, (account) => account.admit(order));
   }
 
-  /** Notes that a node may have begun. */
-  async dispatch(accountId: string, requestId: string): Promise<void> {
-    await this.#call(accountId, (account) => account.dispatch(requestId));
+  /**
+   * Notes that a node may begin the request's `attempt`-th try; false if it may not.
+   *
+   * @param deliveredUnits Step units of the tries before whose frames the client has.
+   */
+  async dispatch(
+    accountId: string,
+    requestId: string,
+    attempt: number,
+    deliveredUnits: number,
+  ): Promise<boolean> {
+    return await this.#call(accountId, (account) =>
+      account.dispatch(requestId, attempt, deliveredUnits),
+    );
   }
 
   /** Charges what a receipt says, once, and keeps the answer; `null` for an unknown request. */

@@ -22,7 +22,8 @@ import {
 import { type Admission, type AdmissionOrder, admit } from "./admission.ts";
 import { Claims, type KeptAnswer } from "./claims.ts";
 import { EntryLog } from "./entry-log.ts";
-import { type Credit, Ledger, type ReceiptNotice, type Settlement } from "./ledger.ts";
+import type { Settlement } from "./hold.ts";
+import { type Credit, Ledger, type ReceiptNotice } from "./ledger.ts";
 import { Outbox } from "./outbox.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { UsageLog } from "./usage-log.ts";
@@ -34,6 +35,8 @@ interface AccountBindings {
   readonly USAGE_QUEUE: Queue<UsageMessage>;
 }
 
+/** An edge that lives has said what is next by then: a silent node is given up much sooner. */
+const REPORT_GRACE_MS = 30_000;
 /** Entries wait so long for others to be sent with them, and after a failure. */
 const FLUSH_DELAY_MS = 1_000;
 const FLUSH_RETRY_MS = 30_000;
@@ -63,9 +66,11 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#usage = new UsageLog(sql);
     this.#claims = new Claims(sql);
     this.#outbox = new Outbox(sql);
+    const receiptGraceMs = Number(bindings.RECEIPT_GRACE_MS);
     this.#ledger = new Ledger(sql, {
       holdMs: Number(bindings.HOLD_LIFETIME_MS),
-      receiptGraceMs: Number(bindings.RECEIPT_GRACE_MS),
+      receiptGraceMs,
+      reportGraceMs: Math.min(REPORT_GRACE_MS, receiptGraceMs),
     });
   }
 
@@ -119,9 +124,10 @@ export class AccountObject extends DurableObject<AccountBindings> {
     return this.#transact((nowMs) => admit(parts, order, nowMs));
   }
 
-  /** Notes that a node may have begun. */
-  dispatch(requestId: string): void {
-    this.#ledger.dispatch(requestId);
+  /** Notes that a node may have begun; false if it may not. */
+  dispatch(requestId: string, attempt: number, deliveredUnits: number): boolean {
+    // One statement, and nothing is due sooner by it.
+    return this.#ledger.dispatch(requestId, attempt, deliveredUnits, Date.now());
   }
 
   /**
@@ -134,7 +140,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
       const settlement =
         receipt.cameBy === "stream"
           ? this.#ledger.capture(requestId, receipt.stepUnits, nowMs)
-          : this.#ledger.captureLate(requestId, receipt.stepUnits, nowMs);
+          : this.#ledger.report(requestId, receipt, nowMs);
       if (answer !== null && settlement !== null) {
         const { cost, refunded } = settlement;
         this.#claims.keep({ ...answer, usage: { ...answer.usage, cost, refunded } });
@@ -150,7 +156,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
 
   /** Ends the wait for a receipt in band; one that comes later still settles. */
   expire(requestId: string): void {
-    this.#transact((nowMs) => this.#ledger.expire(requestId, nowMs));
+    this.#settle((nowMs) => this.#ledger.expire(requestId, nowMs));
   }
 
   /** Money, and entries newest first from before `beforeSequence`. */
@@ -169,11 +175,15 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Moves on what is due, and sends what waits for the queue. May come twice, or late. */
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
-    const lost = this.#transact((nowMs) => {
+    const swept = this.#transact((nowMs) => {
       this.#claims.sweep(nowMs);
-      return this.#ledger.sweep(nowMs);
+      const holds = this.#ledger.sweep(nowMs);
+      for (const { settlement } of holds) this.#book(settlement, nowMs);
+      return holds;
     });
-    for (const requestId of lost) writeLog({ event: "receipt_lost", generation_id: requestId });
+    for (const { requestId, isReceiptLost } of swept) {
+      if (isReceiptLost) writeLog({ event: "receipt_lost", generation_id: requestId });
+    }
     await this.#flush();
   }
 
@@ -197,17 +207,20 @@ export class AccountObject extends DurableObject<AccountBindings> {
     return this.#ledger.credit(kind, amount, reference, nowMs);
   }
 
-  /** What was counted against the plan's steps and not executed is given back with the money. */
   #settle(act: (nowMs: number) => Settlement | null): Settlement | null {
     return this.#transact((nowMs) => {
       const settlement = act(nowMs);
-      if (settlement?.isNew) {
-        const { stepUnitsPerMinute } = PLANS[this.#store.readPlan()];
-        this.#limits.take("steps", stepUnitsPerMinute, -settlement.unusedStepUnits, nowMs);
-        if (settlement.cost > 0) this.#usage.add(settlement, nowMs);
-      }
+      if (settlement !== null) this.#book(settlement, nowMs);
       return settlement;
     });
+  }
+
+  /** What was counted against the plan's steps and not executed is given back with the money. */
+  #book(settlement: Settlement, nowMs: number): void {
+    if (!settlement.isNew) return;
+    const { stepUnitsPerMinute } = PLANS[this.#store.readPlan()];
+    this.#limits.take("steps", stepUnitsPerMinute, -settlement.unusedStepUnits, nowMs);
+    if (settlement.cost > 0) this.#usage.add(settlement, nowMs);
   }
 
   /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */

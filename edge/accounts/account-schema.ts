@@ -101,6 +101,11 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX api_key_budget ON api_key (budget_id);`,
   // Open holds are counted for every request, among all that are remembered.
   "CREATE INDEX hold_state ON hold (state);",
+  // How often the request was handed to a node, what its customer has of the attempts before, and what
+  // a node says of the present one beside the answer's stream.
+  `ALTER TABLE hold ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE hold ADD COLUMN delivered_units INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE hold ADD COLUMN reported_units INTEGER;`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

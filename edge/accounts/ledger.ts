@@ -3,32 +3,35 @@
  *
  * A hold goes `reserved → dispatched → captured | released`, or `→ expired → reconciled` when the
  * node's receipt is late. Each step is taken from a named state and no other, so a repeat finds the
- * hold settled and is told what became of it. Every amount is in whole micro-dollars.
+ * hold settled and is told what became of it. A request that is handed on to another node is dispatched
+ * again under a higher attempt; what nodes say of lower ones changes nothing. Every amount is in whole
+ * micro-dollars.
  *
  * Owns: balance, holds and their states. Does not own: the entries' chain (entry-log.ts), who may
  * hold (admission.ts), the transaction around a call (account-object.ts), and time, which is passed
  * in.
  */
 import type { LedgerEntry, LedgerEntryKind } from "#shared/contracts/ledger.ts";
-import { type Tier, tierSchema } from "#shared/contracts/tier-names.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import { EntryLog } from "./entry-log.ts";
-import { numberOf, type Sql, type SqlRow, textOf } from "./sql.ts";
-
-/** Where a hold is. */
-export type HoldState =
-  | "reserved"
-  | "dispatched"
-  | "captured"
-  | "released"
-  | "expired"
-  | "reconciled";
+import {
+  type Hold,
+  type HoldState,
+  OPEN_STATES,
+  type Settlement,
+  toHold,
+  toSettlement,
+} from "./hold.ts";
+import { numberOf, type Sql } from "./sql.ts";
 
 /** How long holds live, milliseconds. */
 export interface HoldLifetimes {
   /** Until a hold that nobody settled expires: longer than any generation. */
   readonly holdMs: number;
-  /** How long its receipt is waited for after that; then the money goes back. */
+  /** How long its receipt is waited for after that; then what was not delivered goes back. */
   readonly receiptGraceMs: number;
+  /** How long the edge's own word is waited for once a node has told its receipt beside the answer. */
+  readonly reportGraceMs: number;
 }
 
 /** A hold to make. */
@@ -52,27 +55,17 @@ export interface Credit {
   readonly reference: string;
 }
 
-/** An executed receipt, and the way it came: in the answer's stream or beside it. */
-export interface ReceiptNotice {
-  readonly stepUnits: number;
-  readonly cameBy: "stream" | "post";
-}
+/** An executed receipt, and the way it came: by the edge that relays the answer, or beside it. */
+export type ReceiptNotice =
+  | { readonly stepUnits: number; readonly cameBy: "stream" }
+  | { readonly stepUnits: number; readonly cameBy: "post"; readonly attempt: number };
 
-/** What a hold came to. */
-export interface Settlement {
-  readonly state: HoldState;
-  /** Micro-dollars charged. */
-  readonly cost: number;
-  /** Micro-dollars that were held and went back. */
-  readonly refunded: number;
-  readonly model: string;
-  readonly tier: Tier;
-  /** Step units charged. */
-  readonly stepUnits: number;
-  /** Step units that were held for and not executed. */
-  readonly unusedStepUnits: number;
-  /** False when it was settled before, or is not settled yet: nothing changed. */
-  readonly isNew: boolean;
+/** A hold that the ledger itself has settled. */
+export interface SweptHold {
+  readonly requestId: string;
+  readonly settlement: Settlement;
+  /** True where no node has ever told its receipt. */
+  readonly isReceiptLost: boolean;
 }
 
 /** An account's money now. `balance ≥ held ≥ 0`. */
@@ -83,8 +76,6 @@ export interface Purse {
 
 /** How long a settled hold is remembered, so that a late repeat is told what became of it. */
 const SETTLED_MEMORY_MS = 24 * 60 * 60 * 1000;
-
-const OPEN_STATES: readonly HoldState[] = ["reserved", "dispatched"];
 
 /** The ledger over one account's rows. Every method is one synchronous piece, safe to repeat. */
 export class Ledger {
@@ -141,9 +132,29 @@ export class Ledger {
     );
   }
 
-  /** Notes that a node may have begun. */
-  dispatch(requestId: string): void {
-    this.#move(requestId, ["reserved"], "dispatched");
+  /**
+   * Notes that a node may have begun, before it can have. May be repeated, and come after a later one.
+   *
+   * @param attempt From 1.
+   * @param deliveredUnits Step units of all attempts before whose frames the customer has.
+   * @returns False if it may not begin: the request is settled, or a later attempt runs.
+   */
+  dispatch(requestId: string, attempt: number, deliveredUnits: number, nowMs: number): boolean {
+    return (
+      this.#sql
+        .exec(
+          `UPDATE hold SET state = 'dispatched', attempt = ?, delivered_units = ?,
+           reported_units = NULL, due_at = ?
+         WHERE request_id = ? AND state IN ('reserved', 'dispatched') AND attempt <= ?
+         RETURNING request_id`,
+          attempt,
+          deliveredUnits,
+          nowMs + this.#lifetimes.holdMs,
+          requestId,
+          attempt,
+        )
+        .toArray().length > 0
+    );
   }
 
   /**
@@ -163,15 +174,25 @@ export class Ledger {
   }
 
   /**
-   * The same for a receipt that came beside the answer. One without a step says only that its node
-   * did nothing: while the answer runs it may run on another.
+   * Takes note of a receipt that came beside the answer. While the edge relays the answer it is for the
+   * edge to say what is next: it may have another node go on, and this one is not paid for steps that
+   * the other runs again. Where the edge says nothing more, {@link sweep} charges what was told here.
    */
-  captureLate(requestId: string, stepUnits: number, nowMs: number): Settlement | null {
+  report(
+    requestId: string,
+    { attempt, stepUnits }: { attempt: number; stepUnits: number },
+    nowMs: number,
+  ): Settlement | null {
     const hold = this.#findHold(requestId);
-    if (hold !== null && stepUnits <= 0 && OPEN_STATES.includes(hold.state)) {
-      return toSettlement(hold, false);
-    }
-    return this.capture(requestId, stepUnits, nowMs);
+    if (hold === null || attempt < hold.attempt) return hold && toSettlement(hold, false);
+    if (!OPEN_STATES.includes(hold.state)) return this.capture(requestId, stepUnits, nowMs);
+    this.#sql.exec(
+      "UPDATE hold SET reported_units = ?, due_at = MIN(due_at, ?) WHERE request_id = ?",
+      stepUnits,
+      nowMs + this.#lifetimes.reportGraceMs,
+      requestId,
+    );
+    return toSettlement(hold, false);
   }
 
   /** Gives back everything held for a request of which no step was executed. */
@@ -182,34 +203,45 @@ export class Ledger {
     return this.#settle(hold, "released", 0, nowMs);
   }
 
-  /** Says that the answer is over and that its receipt, if there is one, comes by another way. */
-  expire(requestId: string, nowMs: number): void {
-    this.#move(requestId, OPEN_STATES, "expired", nowMs + this.#lifetimes.receiptGraceMs);
+  /**
+   * Says that the answer is over and that its receipt, if there is one, comes by another way.
+   *
+   * @returns What it came to if a receipt is there already; `null` while none is.
+   */
+  expire(requestId: string, nowMs: number): Settlement | null {
+    const hold = this.#findHold(requestId);
+    if (hold === null || !OPEN_STATES.includes(hold.state)) return null;
+    if (hold.reportedUnits !== null) return this.capture(requestId, hold.reportedUnits, nowMs);
+    this.#sql.exec(
+      "UPDATE hold SET state = 'expired', due_at = ? WHERE request_id = ?",
+      nowMs + this.#lifetimes.receiptGraceMs,
+      requestId,
+    );
+    return null;
   }
 
   /**
-   * Moves on what is due: holds that nobody settled expire, and what stays without a receipt goes
-   * back; what was settled long ago is forgotten.
-   *
-   * @returns Ids of requests whose receipt never came.
+   * Moves on what is due: a receipt that was told beside the answer is charged, a hold that nobody
+   * settled expires, and of what stays without a receipt all goes back but what is known to have been
+   * delivered; what was settled long ago is forgotten.
    */
-  sweep(nowMs: number): string[] {
-    this.#sql.exec(
-      `UPDATE hold SET state = 'expired', due_at = due_at + ?
-       WHERE state IN ('reserved', 'dispatched') AND due_at <= ?`,
-      this.#lifetimes.receiptGraceMs,
-      nowMs,
-    );
-    const lost = this.#sql
-      .exec("SELECT * FROM hold WHERE state = 'expired' AND due_at <= ?", nowMs)
-      .toArray()
-      .map(toHold);
-    for (const hold of lost) this.#settle(hold, "reconciled", 0, nowMs);
+  sweep(nowMs: number): SweptHold[] {
+    const told = this.#listDue("state IN ('reserved', 'dispatched')", nowMs).flatMap((hold) => {
+      const settlement = this.expire(hold.requestId, nowMs);
+      return settlement === null
+        ? []
+        : [{ requestId: hold.requestId, settlement, isReceiptLost: false }];
+    });
+    const lost = this.#listDue("state = 'expired'", nowMs).map((hold) => {
+      const units = Math.min(hold.deliveredUnits, hold.maxStepUnits);
+      const settlement = this.#settle(hold, "reconciled", units, nowMs);
+      return { requestId: hold.requestId, settlement, isReceiptLost: true };
+    });
     this.#sql.exec(
       `DELETE FROM hold WHERE state IN ('captured', 'released', 'reconciled') AND due_at <= ?`,
       nowMs,
     );
-    return lost.map(({ requestId }) => requestId);
+    return [...told, ...lost];
   }
 
   /** When {@link sweep} has something to do next, epoch milliseconds; `null` for never. */
@@ -245,10 +277,16 @@ export class Ledger {
       nowMs + SETTLED_MEMORY_MS,
       hold.requestId,
     );
-    this.#sql.exec("UPDATE purse SET balance = balance - ?, held = held - ?", cost, hold.amount);
+    const [purse = {}] = this.#sql
+      .exec(
+        "UPDATE purse SET balance = balance - ?, held = held - ? RETURNING balance",
+        cost,
+        hold.amount,
+      )
+      .toArray();
     this.#spend(hold.keyId, cost, -hold.amount);
     if (cost > 0) {
-      const { balance } = this.readPurse();
+      const balance = numberOf(purse, "balance");
       const charge = { kind: "charge" as const, amount: -cost, balanceAfter: balance };
       this.#entries.append({ ...charge, reference: hold.requestId }, nowMs);
     }
@@ -271,54 +309,11 @@ export class Ledger {
     return row === undefined ? null : toHold(row);
   }
 
-  #move(requestId: string, from: readonly HoldState[], to: HoldState, dueAt?: number): void {
-    this.#sql.exec(
-      `UPDATE hold SET state = ?, due_at = COALESCE(?, due_at)
-       WHERE request_id = ? AND state IN (${from.map((state) => `'${state}'`).join(", ")})`,
-      to,
-      dueAt ?? null,
-      requestId,
-    );
+  /** @param condition SQL of this file's own. */
+  #listDue(condition: string, nowMs: number): Hold[] {
+    return this.#sql
+      .exec(`SELECT * FROM hold WHERE ${condition} AND due_at <= ?`, nowMs)
+      .toArray()
+      .map(toHold);
   }
-}
-
-interface Hold {
-  readonly requestId: string;
-  readonly model: string;
-  readonly tier: Tier;
-  readonly keyId: string;
-  readonly amount: number;
-  readonly unitPrice: number;
-  readonly maxStepUnits: number;
-  readonly state: HoldState;
-  readonly captured: number;
-}
-
-function toHold(row: SqlRow): Hold {
-  return {
-    requestId: textOf(row, "request_id"),
-    keyId: textOf(row, "key_id"),
-    model: textOf(row, "model"),
-    tier: tierSchema.parse(row["tier"]),
-    amount: numberOf(row, "amount"),
-    unitPrice: numberOf(row, "unit_price"),
-    maxStepUnits: numberOf(row, "max_step_units"),
-    state: textOf(row, "state") as HoldState,
-    captured: numberOf(row, "captured"),
-  };
-}
-
-function toSettlement(hold: Hold, isNew: boolean): Settlement {
-  const { state, captured, amount, unitPrice, maxStepUnits, model, tier } = hold;
-  const stepUnits = unitPrice > 0 ? captured / unitPrice : 0;
-  return {
-    model,
-    tier,
-    stepUnits,
-    state,
-    cost: captured,
-    refunded: amount - captured,
-    unusedStepUnits: maxStepUnits - stepUnits,
-    isNew,
-  };
 }

@@ -1,6 +1,6 @@
 import type { UsageLine } from "#shared/contracts/billing.ts";
 import { tierSchema } from "#shared/contracts/tier-names.ts";
-import type { Settlement } from "./ledger.ts";
+import type { Settlement } from "./hold.ts";
 import { numberOf, type Sql, textOf } from "./sql.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,4 +1,4 @@
-/** Receipts that nodes post, beside those in their streams: whichever comes first settles. */
+/** Receipts that nodes post, beside those in their streams. */
 import { ApiError } from "#shared/contracts/errors.ts";
 import { grantSchema, type PostedReceipt, receiptSchema } from "#shared/contracts/node-wire.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
@@ -8,7 +8,8 @@ import { openAccounts } from "../open-accounts.ts";
 
 /**
  * `POST /internal/receipts`: takes a receipt of a node, in the name of the edge's own grant. May be
- * repeated; 202 asks for it. Whether the grant has expired is no matter: it says who pays, not who may work.
+ * repeated. It settles what its stream does not; one of an attempt that was given up changes nothing.
+ * Whether the grant has expired is no matter: it says who pays, not who may work.
  *
  * @throws {ApiError} `invalid_grant` if either was not signed, or they are of two requests.
  */
@@ -22,14 +23,12 @@ export async function takeReceipt(context: BodyContext<PostedReceipt>): Promise<
     throw new ApiError("invalid_grant", "The grant or the receipt is not signed.");
   }
   const { request_id: requestId, step_units: stepUnits } = receipt.data;
+  const { attempt } = grant.data;
   if (grant.data.request_id !== requestId) {
     throw new ApiError("invalid_grant", "The receipt is not that of the grant.");
   }
   const accounts = openAccounts(context.env);
-  const notice = { stepUnits, cameBy: "post" as const };
+  const notice = { stepUnits, attempt, cameBy: "post" as const };
   const settlement = await accounts.settle(accountId, requestId, notice, null);
-  const state = settlement?.state ?? "unknown";
-  // Still heard in its stream: to be told again once that is over.
-  const isOpen = state === "reserved" || state === "dispatched";
-  return context.json({ state }, isOpen ? 202 : 200);
+  return context.json({ state: settlement?.state ?? "unknown" });
 }

@@ -82,7 +82,7 @@ async function openOnNode(
   const { clientSignal, platform, presentedKey } = context.var;
   const { accountId } = presentedKey;
   const startedAt = platform.now();
-  const dispatched = openAccounts(context.env).dispatch(accountId, id);
+  const dispatched = openAccounts(context.env).dispatch(accountId, id, 1, 0);
   context.executionCtx.waitUntil(Promise.allSettled([dispatched]));
   try {
     const generation = await platform.nodes.open({

@@ -17,7 +17,7 @@ export interface NodeAppParts {
   /** Longest silence on a stream. */
   readonly heartbeatIntervalMs: number;
   /** Keeps a receipt and posts it to the edge, which may have it from the stream too. */
-  readonly postReceipt: (requestId: string, receipt: PostedReceipt) => Promise<void>;
+  readonly postReceipt: (jobId: string, receipt: PostedReceipt) => Promise<void>;
   /** Bytes that may wait for one client that reads too slowly. */
   readonly maxUnsentBytes: number;
 }

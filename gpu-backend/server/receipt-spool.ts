@@ -62,9 +62,9 @@ export class ReceiptSpool {
     return this.#waiting.size;
   }
 
-  /** Keeps a receipt and sends it; resolves when it is on disk. */
-  async add(requestId: string, receipt: PostedReceipt): Promise<void> {
-    const name = `${createHash("sha256").update(requestId).digest("hex")}.json`;
+  /** Keeps a job's receipt and sends it; resolves when it is on disk. */
+  async add(jobId: string, receipt: PostedReceipt): Promise<void> {
+    const name = `${createHash("sha256").update(jobId).digest("hex")}.json`;
     const path = join(this.#options.directory, name);
     // Never half a file under its own name, whenever the process dies.
     await writeFile(`${path}.new`, JSON.stringify(receipt), { flush: true, mode: 0o600 });
@@ -108,7 +108,7 @@ export class ReceiptSpool {
       await rm(path, { force: true });
       return true;
     }
-    // Behind the others: 202 says that the edge still hears this one's stream.
+    // Behind the others: one that is not taken holds none of them up.
     this.#waiting.add(name);
     return false;
   }

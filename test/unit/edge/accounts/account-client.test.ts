@@ -33,7 +33,7 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       credit: () => answer(null),
       authorizeKey: () => answer({ accepted: false, code: "invalid_api_key" }),
       admit: () => answer({ outcome: "refused", refusal, limits: null }),
-      dispatch: () => answer(undefined),
+      dispatch: () => answer(true),
       settle: () => answer(null),
       release: () => answer(null),
       expire: () => answer(undefined),

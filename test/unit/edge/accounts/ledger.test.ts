@@ -2,12 +2,14 @@ import fc from "fast-check";
 import { beforeEach, describe, it } from "vitest";
 import { AccountStore } from "../../../../edge/accounts/account-store.ts";
 import { EntryLog } from "../../../../edge/accounts/entry-log.ts";
+import type { Settlement } from "../../../../edge/accounts/hold.ts";
 import { type HoldOrder, Ledger } from "../../../../edge/accounts/ledger.ts";
 import { findBrokenEntry } from "../../../../shared/contracts/ledger-chain.ts";
 import { openSql, type TestSql } from "./open-sql.ts";
 
 const HOLD_MS = 1_000;
 const GRACE_MS = 500;
+const REPORT_MS = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let sql: TestSql;
@@ -20,7 +22,7 @@ function openLedger() {
   const opened = openSql();
   const account = { accountId: "acct_1", name: null, plan: "free" as const, createdAt: 0 };
   new AccountStore(opened).insertAccount(account);
-  const lifetimes = { holdMs: HOLD_MS, receiptGraceMs: GRACE_MS };
+  const lifetimes = { holdMs: HOLD_MS, receiptGraceMs: GRACE_MS, reportGraceMs: REPORT_MS };
   return { sql: opened, ledger: new Ledger(opened, lifetimes) };
 }
 
@@ -35,6 +37,9 @@ const order = (requestId: string, maxStepUnits = 10): HoldOrder => ({
   unitPrice: 20,
 });
 
+/** What a node tells of a request's first attempt. */
+const told = (stepUnits: number) => ({ attempt: 1, stepUnits });
+
 describe("a hold", () => {
   beforeEach(() => {
     ledger.credit("credit", 1_000, "start", 0);
@@ -47,7 +52,7 @@ describe("a hold", () => {
   });
 
   it("costs the executed step units, and the rest goes back at once", ({ expect }) => {
-    ledger.dispatch("gen_1");
+    ledger.dispatch("gen_1", 1, 0, 0);
     expect(ledger.capture("gen_1", 3, 10)).toEqual({
       state: "captured",
       model: "model",
@@ -68,7 +73,7 @@ describe("a hold", () => {
 
   it("is settled once, whoever tells it again", ({ expect }) => {
     const first = ledger.capture("gen_1", 3, 10);
-    for (const again of [ledger.capture("gen_1", 9, 20), ledger.captureLate("gen_1", 3, 20)]) {
+    for (const again of [ledger.capture("gen_1", 9, 20), ledger.report("gen_1", told(3), 20)]) {
       expect(again).toEqual({ ...first, isNew: false });
     }
     expect(ledger.release("gen_1", 20)).toEqual({ ...first, isNew: false });
@@ -81,16 +86,35 @@ describe("a hold", () => {
     expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 0 });
   });
 
-  it("stays while it runs when a node that did nothing says so beside the answer", ({ expect }) => {
-    expect(ledger.captureLate("gen_1", 0, 10)).toMatchObject({ state: "reserved", isNew: false });
+  it("waits for the edge when a node tells its receipt beside the answer", ({ expect }) => {
+    expect(ledger.report("gen_1", told(9), 10)).toMatchObject({ state: "reserved", isNew: false });
     expect(ledger.capture("gen_1", 4, 20)).toMatchObject({ state: "captured", cost: 80 });
+  });
+
+  it.for([0, 6])(
+    "costs the %i step units that were told beside it, where the edge is gone",
+    (units, { expect }) => {
+      ledger.dispatch("gen_1", 1, 0, 0);
+      ledger.report("gen_1", told(units), 10);
+      expect(ledger.nextDueAt()).toBe(10 + REPORT_MS);
+      expect(ledger.sweep(9 + REPORT_MS)).toEqual([]);
+      expect(ledger.sweep(10 + REPORT_MS)).toMatchObject([
+        { isReceiptLost: false, settlement: { cost: units * 20, isNew: true } },
+      ]);
+      expect(ledger.readPurse()).toEqual({ balance: 1_000 - units * 20, held: 0 });
+    },
+  );
+
+  it("costs at once what was told when the edge hears no more of it", ({ expect }) => {
+    ledger.report("gen_1", told(6), 10);
+    expect(ledger.expire("gen_1", 20)).toMatchObject({ state: "captured", cost: 120, isNew: true });
   });
 
   it("expires, still held, and is reconciled by a late receipt", ({ expect }) => {
     expect(ledger.sweep(HOLD_MS)).toEqual([]);
     expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 200 });
     expect(ledger.countOpen()).toBe(0);
-    expect(ledger.captureLate("gen_1", 2, HOLD_MS + 1)).toMatchObject({
+    expect(ledger.report("gen_1", told(2), HOLD_MS + 1)).toMatchObject({
       state: "reconciled",
       cost: 40,
       refunded: 160,
@@ -100,7 +124,9 @@ describe("a hold", () => {
   it("goes back whole when its receipt never comes", ({ expect }) => {
     ledger.sweep(HOLD_MS);
     expect(ledger.sweep(HOLD_MS + GRACE_MS - 1)).toEqual([]);
-    expect(ledger.sweep(HOLD_MS + GRACE_MS)).toEqual(["gen_1"]);
+    expect(ledger.sweep(HOLD_MS + GRACE_MS)).toMatchObject([
+      { requestId: "gen_1", isReceiptLost: true, settlement: { cost: 0, refunded: 200 } },
+    ]);
     expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 0 });
     expect(ledger.capture("gen_1", 2, HOLD_MS + GRACE_MS + 1)).toMatchObject({ cost: 0 });
   });
@@ -114,6 +140,43 @@ describe("a hold", () => {
     ledger.sweep(200 + DAY_MS);
     expect(ledger.capture("gen_1", 1, 300 + DAY_MS)).toBeNull();
     expect(ledger.nextDueAt()).toBeNull();
+  });
+});
+
+describe("a request that is handed on", () => {
+  beforeEach(() => {
+    ledger.credit("credit", 1_000, "start", 0);
+    ledger.reserve(order("gen_1"), 0);
+    ledger.dispatch("gen_1", 1, 0, 0);
+  });
+
+  it("may be handed on while it is open, to one node at a time, later ones first", ({ expect }) => {
+    expect(ledger.dispatch("gen_1", 2, 3, 10)).toBe(true);
+    expect(ledger.dispatch("gen_1", 2, 3, 10)).toBe(true);
+    expect(ledger.dispatch("gen_1", 1, 0, 10)).toBe(false);
+    ledger.capture("gen_1", 5, 20);
+    expect(ledger.dispatch("gen_1", 3, 5, 30)).toBe(false);
+    expect(ledger.dispatch("gen_2", 1, 0, 30)).toBe(false);
+  });
+
+  it("is never charged by the attempts that were given up", ({ expect }) => {
+    ledger.report("gen_1", told(4), 5);
+    ledger.dispatch("gen_1", 2, 3, 10);
+    expect(ledger.report("gen_1", told(4), 15)).toMatchObject({ isNew: false });
+    expect(ledger.sweep(10 + HOLD_MS)).toEqual([]);
+    expect(ledger.report("gen_1", told(4), 10 + HOLD_MS)).toMatchObject({ isNew: false });
+    expect(ledger.report("gen_1", { attempt: 2, stepUnits: 7 }, 10 + HOLD_MS)).toMatchObject({
+      state: "reconciled",
+      cost: 140,
+    });
+  });
+
+  it("whose edge and nodes are gone costs what was delivered before", ({ expect }) => {
+    ledger.dispatch("gen_1", 2, 3, 10);
+    ledger.sweep(10 + HOLD_MS);
+    expect(ledger.sweep(10 + HOLD_MS + GRACE_MS)).toMatchObject([
+      { isReceiptLost: true, settlement: { cost: 60, refunded: 140 } },
+    ]);
   });
 });
 
@@ -140,7 +203,7 @@ describe("the rows", () => {
 
 describe("any order of operations", () => {
   type Subject = ReturnType<typeof openLedger>;
-  type Settled = ReturnType<Ledger["capture"]>;
+  type Settled = ReturnType<Ledger["capture"]> | Settlement[];
   /** What one operation does; what it settles is returned. */
   const ACTIONS = {
     credit: (on, id, units, nowMs) => {
@@ -154,20 +217,15 @@ describe("any order of operations", () => {
       if (isNew && balance - held >= 20 * wish.maxStepUnits) on.ledger.reserve(wish, nowMs);
       return null;
     },
-    dispatch: (on, id) => {
-      on.ledger.dispatch(id);
+    dispatch: (on, id, units, nowMs) => {
+      on.ledger.dispatch(id, 1 + (Math.abs(units) % 4), Math.max(0, units), nowMs);
       return null;
     },
-    expire: (on, id, _, nowMs) => {
-      on.ledger.expire(id, nowMs);
-      return null;
-    },
-    sweep: (on, _, __, nowMs) => {
-      on.ledger.sweep(nowMs);
-      return null;
-    },
+    expire: (on, id, _, nowMs) => on.ledger.expire(id, nowMs),
+    sweep: (on, _, __, nowMs) => on.ledger.sweep(nowMs).map(({ settlement }) => settlement),
     capture: (on, id, units, nowMs) => on.ledger.capture(id, units, nowMs),
-    captureLate: (on, id, units, nowMs) => on.ledger.captureLate(id, units, nowMs),
+    report: (on, id, units, nowMs) =>
+      on.ledger.report(id, { attempt: 1 + (Math.abs(units) % 4), stepUnits: units }, nowMs),
     release: (on, id, _, nowMs) => on.ledger.release(id, nowMs),
   } satisfies Record<string, (on: Subject, id: string, units: number, nowMs: number) => Settled>;
   const operation = fc.record({
@@ -185,7 +243,7 @@ describe("any order of operations", () => {
     for (const { kind, requestId, stepUnits, waitMs } of operations) {
       nowMs += waitMs;
       const settled: Settled = ACTIONS[kind](subject, requestId, stepUnits, nowMs);
-      charged += settled?.isNew ? settled.cost : 0;
+      for (const { isNew, cost } of [settled ?? []].flat()) charged += isNew ? cost : 0;
     }
     return charged;
   }

@@ -9,7 +9,11 @@ describe("an outbox", () => {
     const sql = openSql();
     const account = { accountId: "acct_1", name: null, plan: "free" as const, createdAt: 0 };
     new AccountStore(sql).insertAccount(account);
-    const ledger = new Ledger(sql, { holdMs: 1_000, receiptGraceMs: 1_000 });
+    const ledger = new Ledger(sql, {
+      holdMs: 1_000,
+      receiptGraceMs: 1_000,
+      reportGraceMs: 1_000,
+    });
     const outbox = new Outbox(sql);
     expect(outbox.hasAny()).toBe(false);
     expect(() =>

@@ -14,7 +14,7 @@ import { createTestEngine } from "./engine-bench.ts";
 const digest = (text: string) => createHash("sha256").update(text).digest("hex");
 
 type Wish = Omit<GenerationOrder, "requestId" | "listener" | "parameters"> & {
-  readonly parameters: object & { readonly max_tokens: number };
+  readonly parameters: Readonly<Record<string, unknown>> & { readonly max_tokens: number };
 };
 
 /** The letters that small-vocabulary.ts spells, special tokens none. */
