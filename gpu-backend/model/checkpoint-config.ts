@@ -37,10 +37,14 @@ export interface CheckpointConfig {
   readonly padTokenId: number;
   /** Form of the linear weights; null as published. */
   readonly quantization: Quantization | null;
+  /** True if no column attends to a later one: an autoregressive model, which predicts no mask. */
+  readonly isCausal: boolean;
 }
 
-/** The one key of ours, in checkpoints that `unmask import --quantize` wrote. */
+/** A key of ours, in checkpoints that `unmask import --quantize` wrote. */
 export const QUANTIZATION_KEY = "unmask_quantization";
+/** A key of ours, in the autoregressive twins that `npm run train -- --twin` writes. */
+export const CAUSAL_KEY = "unmask_causal";
 
 /** Far above any network; keeps a corrupt count from filling the memory. */
 const MAX_COUNT = 2 ** 24;
@@ -72,6 +76,7 @@ const configSchema = z.strictObject({
   eos_token_id: tokenId,
   pad_token_id: tokenId.nullish(),
   [QUANTIZATION_KEY]: z.enum(QUANTIZATIONS).nullish(),
+  [CAUSAL_KEY]: z.boolean().nullish(),
 
   // The one value that the graph implements.
   model_type: z.literal("llada").optional(),
@@ -143,6 +148,7 @@ export function parseCheckpointConfig(json: unknown): CheckpointConfig {
     eosTokenId: keys.eos_token_id,
     padTokenId: keys.pad_token_id ?? keys.eos_token_id,
     quantization: keys[QUANTIZATION_KEY] ?? null,
+    isCausal: keys[CAUSAL_KEY] ?? false,
   };
   if (keys.multi_query_attention === false) {
     demand(

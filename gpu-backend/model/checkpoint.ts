@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError } from "#shared/contracts/errors.ts";
-import { type CheckpointConfig, parseCheckpointConfig } from "./checkpoint-config.ts";
+import { CAUSAL_KEY, type CheckpointConfig, parseCheckpointConfig } from "./checkpoint-config.ts";
 import { checkNetworkTensors, listNetworkTensors } from "./network-tensors.ts";
 import { readTensorTable, type TensorTable } from "./tensor-table.ts";
 
@@ -18,14 +18,22 @@ export interface Checkpoint {
   readonly modifiedAt: number;
 }
 
+/** What a network predicts: masked tokens from both sides, or the next token. */
+export type NetworkKind = "diffusion" | "autoregressive";
+
 /**
  * Reads and checks a checkpoint in the Hugging Face layout: `config.json` and safetensors headers.
  *
+ * @param kind The other one is refused: only a mask predictor can be sampled from by denoising.
  * @throws {ApiError} `checkpoint_not_found`, `checkpoint_corrupt`, `config_not_supported`,
  *   `tensor_missing` or `tensor_not_supported`; `param` is the file, key or tensor.
  */
-export async function readCheckpoint(directory: string): Promise<Checkpoint> {
+export async function readCheckpoint(
+  directory: string,
+  kind: NetworkKind = "diffusion",
+): Promise<Checkpoint> {
   const config = parseCheckpointConfig(await readConfigJson(directory));
+  checkKind(config, kind);
   const table = await readTensorTable(directory);
   checkNetworkTensors(config, table.tensors);
   const stats = await Promise.all(table.files.map((file) => stat(file)));
@@ -68,6 +76,16 @@ async function readConfigJson(directory: string): Promise<unknown> {
   } catch {
     throw new ApiError("checkpoint_corrupt", "config.json is not JSON.", { param: "config.json" });
   }
+}
+
+function checkKind({ isCausal }: CheckpointConfig, kind: NetworkKind): void {
+  if (isCausal === (kind === "autoregressive")) return;
+  const fault = isCausal
+    ? "marks an autoregressive model, which predicts no mask: it is for evaluation alone"
+    : "is not set: this is no autoregressive model";
+  throw new ApiError("config_not_supported", `config.json: ${CAUSAL_KEY} ${fault}.`, {
+    param: CAUSAL_KEY,
+  });
 }
 
 function countParameters(config: CheckpointConfig): number {

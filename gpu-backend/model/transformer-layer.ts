@@ -60,7 +60,8 @@ export function projectAttention(
 }
 
 /**
- * Attention of every query column to the columns that `mask` allows, in both directions.
+ * Attention of every query column to the columns that `mask` allows: in both directions, or of a causal
+ * network, which is never fed in spans, to the earlier ones.
  *
  * @param mask Broadcasts to `[batch, heads, length, key length]`, float32, added to the scores.
  * @returns `[batch * length, modelSize]`, before the output projection.
@@ -70,7 +71,11 @@ export function attend(context: LayerContext, projections: Projections, mask: Va
   const mixed = builder.node(
     "Attention",
     [projections.queries, projections.keys, projections.values, mask],
-    { is_causal: 0, q_num_heads: config.headCount, kv_num_heads: config.kvHeadCount },
+    {
+      is_causal: config.isCausal ? 1 : 0,
+      q_num_heads: config.headCount,
+      kv_num_heads: config.kvHeadCount,
+    },
   );
   return builder.node("Reshape", [mixed, context.rowsShape]);
 }

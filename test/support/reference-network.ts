@@ -21,7 +21,10 @@ type Vector = readonly number[];
 /** `[out][in]`; a norm is `[1][size]`. */
 type Matrix = readonly Vector[];
 
-/** Logits of one batch: one vector per candidate. A row without any attended column gives NaN. */
+/** Finite, so that a padding column that sees nothing stays a number: others take it times zero. */
+const EXCLUDED_SCORE = -1e30;
+
+/** Logits of one batch: one vector per candidate. */
 export function referenceLogits(checkpoint: Checkpoint, batch: CanvasBatch): number[][] {
   const read = createReader(checkpoint);
   const hidden = Array.from({ length: batch.rowCount }, (_, row) => {
@@ -78,13 +81,13 @@ function attend(
   const { headCount, kvHeadCount, headSize } = config;
   const head = (x: Vector, index: number): Vector =>
     x.slice(index * headSize, (index + 1) * headSize);
-  return queries.map((query) =>
+  return queries.map((query, column) =>
     Array.from({ length: headCount }, (_, h) => {
       const kvHead = Math.floor(h / (headCount / kvHeadCount));
       const scores = keys.map((key, i) =>
-        attended[i] === 1
+        attended[i] === 1 && !(config.isCausal && i > column)
           ? dot(head(query, h), head(key, kvHead)) / Math.sqrt(headSize)
-          : Number.NEGATIVE_INFINITY,
+          : EXCLUDED_SCORE,
       );
       const weights = softmax(scores);
       return Array.from({ length: headSize }, (__, d) =>

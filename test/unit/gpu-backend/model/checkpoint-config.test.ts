@@ -30,6 +30,7 @@ describe("parseCheckpointConfig", () => {
       eosTokenId: 128,
       padTokenId: 128,
       quantization: null,
+      isCausal: false,
     });
   });
 

@@ -82,6 +82,16 @@ describe("readCheckpoint", () => {
     await expect(readCheckpoint(directory)).rejects.toMatchObject(expected);
   });
 
+  it("refuses an autoregressive model, and where one is asked for any other", async ({
+    expect,
+  }) => {
+    const twin = write({ config: { unmask_causal: true } });
+    const refusal = { code: "config_not_supported", param: "unmask_causal" };
+    await expect(readCheckpoint(twin)).rejects.toMatchObject(refusal);
+    await expect(readCheckpoint(write(), "autoregressive")).rejects.toMatchObject(refusal);
+    expect((await readCheckpoint(twin, "autoregressive")).config.isCausal).toBe(true);
+  });
+
   it("refuses weights that the config has no place for", async ({ expect }) => {
     const directory = write();
     const config = JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));

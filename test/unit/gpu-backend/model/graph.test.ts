@@ -28,7 +28,8 @@ async function open(
 ): Promise<{ checkpoint: Checkpoint; predictor: MaskPredictor }> {
   const directory = join(folder, name.replaceAll(" ", "-"));
   writeCheckpoint(directory, options);
-  const checkpoint = await readCheckpoint(directory);
+  const isCausal = options.config?.["unmask_causal"] === true;
+  const checkpoint = await readCheckpoint(directory, isCausal ? "autoregressive" : "diffusion");
   const predictor = await createMaskPredictor(checkpoint, {
     executionProvider: "cpu",
     intraOpThreads: 1,
@@ -79,6 +80,7 @@ const NETWORKS: Readonly<Record<string, CheckpointOptions>> = {
   "key heads absent": { config: { n_kv_heads: undefined } },
   "one wide head": { config: { n_heads: 1, n_kv_heads: 1, d_model: 40 } },
   "heads of width two": { config: { n_heads: 16, n_kv_heads: 8 } },
+  causal: { config: { unmask_causal: true, n_kv_heads: 2 } },
   "one layer": { config: { n_layers: 1 } },
   "five layers": { config: { n_layers: 5 } },
   "default theta": { config: { rope_theta: undefined } },
