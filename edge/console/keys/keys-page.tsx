@@ -7,6 +7,7 @@ import type { Connection } from "../connect.ts";
 import { CopyButton } from "../copy-button.tsx";
 import { ErrorNote } from "../error-note.tsx";
 import { toDollars } from "../money.ts";
+import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 import { CreateKeyForm } from "./create-key-form.tsx";
 
@@ -82,7 +83,7 @@ function KeyTable({
   readonly onAct: (work: () => Promise<CreatedApiKey | null>) => Promise<void>;
 }): JSX.Element {
   return (
-    <div class="scroll">
+    <ScrollBox label="All keys">
       <table>
         <thead>
           <tr>
@@ -125,7 +126,7 @@ function KeyTable({
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }
 

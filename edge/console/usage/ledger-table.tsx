@@ -5,6 +5,7 @@ import type { LedgerEntry } from "../../../shared/sdk/account-types.ts";
 import type { Unmask } from "../../../shared/sdk/unmask.ts";
 import { ErrorNote } from "../error-note.tsx";
 import { toDollars } from "../money.ts";
+import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 
 const PAGE = 20;
@@ -25,7 +26,7 @@ export function LedgerTable({ client }: { readonly client: Unmask }): JSX.Elemen
         <ChainCheck client={client} />
       </div>
       <ErrorNote error={page.error} />
-      <div class="scroll">
+      <ScrollBox label="Ledger entries">
         <table>
           <thead>
             <tr>
@@ -54,7 +55,7 @@ export function LedgerTable({ client }: { readonly client: Unmask }): JSX.Elemen
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollBox>
       <div class="row">
         <button
           type="button"

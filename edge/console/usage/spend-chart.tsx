@@ -21,14 +21,15 @@ export function SpendChart({
   const dates = lastDates(days, Date.now());
   const sums = new Map(dates.map((date) => [date, 0]));
   for (const { date, cost } of lines) sums.set(date, (sums.get(date) ?? 0) + cost);
-  const most = Math.max(1, ...sums.values());
+  const highest = Math.max(0, ...sums.values());
+  const most = Math.max(1, highest);
   const barWidth = WIDTH / days;
   return (
     <figure class="chart">
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`Cost by day, at most ${toDollars(most)}`}
+        aria-label={`Cost by day, at most ${toDollars(highest)}`}
       >
         {dates.flatMap((date, day) =>
           stack(lines, date, most).map(({ tier, y, height, cost }) => (
@@ -47,7 +48,7 @@ export function SpendChart({
         <line x1={0} x2={WIDTH} y1={HEIGHT - 0.5} y2={HEIGHT - 0.5} />
       </svg>
       <figcaption>
-        {dates[0]} to {dates.at(-1)}, a bar a day, the highest {toDollars(most)}.{" "}
+        {dates[0]} to {dates.at(-1)}, a bar a day, the highest {toDollars(highest)}.{" "}
         {TIERS.map((tier) => (
           <span key={tier} class="legend">
             <i class={`tier-${tier}`} /> {tier}

@@ -5,6 +5,7 @@ import type { ApiKey, UsageReport } from "../../../shared/sdk/account-types.ts";
 import type { Connection, Limits } from "../connect.ts";
 import { ErrorNote } from "../error-note.tsx";
 import { toDollars } from "../money.ts";
+import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 import { LedgerTable } from "./ledger-table.tsx";
 import { SpendChart } from "./spend-chart.tsx";
@@ -100,7 +101,7 @@ function Money({
 
 function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
   return (
-    <div class="scroll">
+    <ScrollBox label="Use by day, model and tier">
       <table>
         <caption class="hidden">Use by day, model and tier</caption>
         <thead>
@@ -131,7 +132,7 @@ function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
           )}
         </tbody>
       </table>
-    </div>
+    </ScrollBox>
   );
 }
 
@@ -140,7 +141,7 @@ function KeySpend({ keys }: { readonly keys: readonly ApiKey[] }): JSX.Element {
   return (
     <section class="panel" aria-labelledby="key-spend-title">
       <h2 id="key-spend-title">Spend by key, over its life</h2>
-      <div class="scroll">
+      <ScrollBox label="Spend by key">
         <table>
           <thead>
             <tr>
@@ -171,7 +172,7 @@ function KeySpend({ keys }: { readonly keys: readonly ApiKey[] }): JSX.Element {
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollBox>
     </section>
   );
 }
