@@ -85,7 +85,7 @@ async function measure(
   const eight = makeRows(checkpoint.config, 8, LENGTH);
   await checkPeers(predictors.fp32, one, peers, report);
   report.tell("looking for the peak of products");
-  const peak = await ProductPeak.find("fp32", 1);
+  const peak = await ProductPeak.find("fp32");
   const rounds = options.isQuick ? QUICK_ROUNDS : ROUNDS;
   const pass = (predictor: MaskPredictor, { batch }: CanvasRows, repeat: number): Subject => {
     return async () => {

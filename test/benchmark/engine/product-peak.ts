@@ -1,6 +1,6 @@
 /**
- * The machine's own limit: the best rate at which ONNX Runtime multiplies matrices here, with nothing around
- * them.
+ * The machine's own limit: the best rate at which one thread of ONNX Runtime multiplies matrices here, with
+ * nothing around them, by CPU time.
  *
  * Owns: shapes that a processor likes, as graphs that return next to nothing.
  */
@@ -9,7 +9,7 @@ import {
   createOnnxSession,
   type OnnxSession,
 } from "../../../gpu-backend/model-runner/onnx-session.ts";
-import { interleave, median, type Timing, time } from "../measure.ts";
+import { interleave, median, time } from "../measure.ts";
 
 /** Element types of the two factors. */
 export type ProductKind = "fp32" | "int8";
@@ -48,33 +48,25 @@ export class ProductPeak {
     this.#feeds = { [ROW_INDEXES]: { type: "int32", shape: [shape.rows], data } };
   }
 
-  static async #open(
-    kind: ProductKind,
-    shape: ProductShape,
-    threads: number,
-  ): Promise<ProductPeak> {
-    const options = { executionProvider: "cpu", intraOpThreads: threads } as const;
+  static async #open(kind: ProductKind, shape: ProductShape): Promise<ProductPeak> {
+    const options = { executionProvider: "cpu", intraOpThreads: 1 } as const;
     const session = await createOnnxSession(buildProduct(kind, shape), ".", options);
     const peak = new ProductPeak(shape, session);
     await peak.run();
-    const { wallSeconds } = await time(() => peak.run());
-    peak.#repeat = Math.max(1, Math.ceil(MIN_SECONDS / wallSeconds));
+    const { cpuSeconds } = await time(() => peak.run());
+    peak.#repeat = Math.max(1, Math.ceil(MIN_SECONDS / cpuSeconds));
     return peak;
   }
 
-  /**
-   * The fastest shape of `kind`, by wall time.
-   *
-   * @param threads Threads of one product.
-   */
-  static async find(kind: ProductKind, threads: number): Promise<ProductPeak> {
-    const peaks = await Promise.all(SHAPES.map((shape) => ProductPeak.#open(kind, shape, threads)));
+  /** The fastest shape of `kind`. */
+  static async find(kind: ProductKind): Promise<ProductPeak> {
+    const peaks = await Promise.all(SHAPES.map((shape) => ProductPeak.#open(kind, shape)));
     const subjects = Object.fromEntries(
       peaks.map((peak, i) => [String(i), () => time(() => peak.run())]),
     );
     const timings = await interleave(3, subjects);
     const rates = peaks.map((peak, i) =>
-      peak.rate(median((timings[String(i)] ?? []).map(({ wallSeconds }) => wallSeconds))),
+      peak.rate(median((timings[String(i)] ?? []).map(({ cpuSeconds }) => cpuSeconds))),
     );
     const best = rates.indexOf(Math.max(...rates));
     await Promise.all(peaks.map((peak, i) => (i === best ? undefined : peak.close())));
@@ -98,11 +90,6 @@ export class ProductPeak {
   rate(seconds: number): number {
     const { rows, inputs, outputs } = this.#shape;
     return (this.#repeat * 2 * rows * inputs * outputs) / seconds;
-  }
-
-  /** The median rate of measurements of {@link run}. */
-  medianRate(timings: readonly Timing[], clock: keyof Timing): number {
-    return median(timings.map((timing) => this.rate(timing[clock])));
   }
 
   async close(): Promise<void> {

@@ -71,6 +71,11 @@ export class RunLog {
     }
   }
 
+  /** Runs since {@link clear}. */
+  get count(): number {
+    return Atomics.load(this.#count, 0);
+  }
+
   /** Forgets every record. */
   clear(): void {
     Atomics.store(this.#count, 0, 0);

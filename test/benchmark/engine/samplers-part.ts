@@ -100,6 +100,7 @@ async function compare(
       torch.generateCached("dual", prompts, peerParameters(checkpoint, dual)),
     ),
     dual: ofEngine(engines.fp32, prompts, dual),
+    dualInt8: ofEngine(engines.int8, prompts, dual),
     draft: ofEngine(engines.fp32, prompts, draft),
     draftInt8: ofEngine(engines.int8, prompts, draft),
   };
@@ -188,9 +189,20 @@ function addRatios(rate: (name: string) => number, runs: number, report: BenchRe
   ratio("quality_over_llada", "exactInt8", "llada");
   ratio("quality_fp32_over_llada", "exact", "llada");
   ratio("dual_over_fastdllm", "dual", "fastDllm");
+  ratio("dual_int8_over_fastdllm", "dualInt8", "fastDllm");
   ratio("draft_over_llada", "draft", "llada");
   ratio("draft_int8_over_llada", "draftInt8", "llada");
-  for (const name of ["llada", "exact", "exactInt8", "fastDllm", "dual", "draft", "draftInt8"]) {
+  const names = [
+    "llada",
+    "exact",
+    "exactInt8",
+    "fastDllm",
+    "dual",
+    "dualInt8",
+    "draft",
+    "draftInt8",
+  ];
+  for (const name of names) {
     const figure = `tokens_per_cpu_s_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
     report.add(figure, { value: rate(name), unit: "tokens per CPU second", runs });
   }

@@ -1,0 +1,123 @@
+/**
+ * Full load for minutes, a fifth of the requests cancelled: does memory stay flat, is every request answered?
+ *
+ * Memory is that of the whole process, so that a leak in a session's thread shows.
+ */
+import { readCheckpoint } from "../../../gpu-backend/model/checkpoint.ts";
+import { tierSchema } from "../../../shared/contracts/tier-names.ts";
+import { createRandom } from "../../support/write-checkpoint.ts";
+import type { PlotPoint } from "../line-plot.ts";
+import { slope } from "../measure.ts";
+import type { BenchPart, BenchReport } from "../part.ts";
+import { BenchEngine, NODE_DEFAULTS, tierParameters } from "./bench-engine.ts";
+import { MODEL_FOLDER, withPredictor } from "./bench-model.ts";
+import { makePrompt } from "./canvas-rows.ts";
+
+const IN_FLIGHT = 24;
+const CANCELLED_SHARE = 0.2;
+const MAX_CANCEL_DELAY_MS = 1_500;
+const MAX_PROMPT_LENGTH = 64;
+const MAX_NEW_TOKENS = 64;
+const SAMPLE_INTERVAL_MS = 1_000;
+const TELL_INTERVAL_MS = 30_000;
+/** The runtime's arenas and the memo of contexts grow to their bounds first. */
+const WARM_UP_SHARE = 0.25;
+const TIERS = tierSchema.options;
+const MIB = 2 ** 20;
+
+interface Counts {
+  completed: number;
+  cancelled: number;
+  failed: number;
+}
+
+/** `soak`. */
+export const soakPart: BenchPart = {
+  name: "soak",
+  async run({ soakMinutes }, report) {
+    if (soakMinutes === 0) return report.skip(["soak_memory_slope"], "no --soak-minutes");
+    let unhandled = 0;
+    const count = () => {
+      unhandled += 1;
+    };
+    process.on("unhandledRejection", count);
+    try {
+      const checkpoint = await readCheckpoint(MODEL_FOLDER);
+      await withPredictor(checkpoint, NODE_DEFAULTS.threadCount, async (predictor) => {
+        const bench = await BenchEngine.create(checkpoint, predictor);
+        const sampler = sampleMemory(report);
+        const endsAt = performance.now() + soakMinutes * 60_000;
+        const customers = Array.from({ length: IN_FLIGHT }, (_, seed) =>
+          keepAsking(bench, checkpoint.config, seed, endsAt),
+        );
+        const counts = await Promise.all(customers);
+        addFigures(sampler.stop(), counts, report);
+      });
+    } finally {
+      process.off("unhandledRejection", count);
+    }
+    report.add("soak_unhandled_rejections", { value: unhandled, unit: "rejections", runs: 1 });
+  },
+};
+
+/** One customer: the next request when the last has ended. */
+async function keepAsking(
+  bench: BenchEngine,
+  config: Parameters<typeof makePrompt>[0],
+  seed: number,
+  endsAt: number,
+): Promise<Counts> {
+  const random = createRandom(seed + 1);
+  const counts: Counts = { completed: 0, cancelled: 0, failed: 0 };
+  while (performance.now() < endsAt) {
+    const tier = TIERS[Math.floor(random() * TIERS.length)] ?? "balanced";
+    const promptLength = 1 + Math.floor(random() * MAX_PROMPT_LENGTH);
+    const { requestId, finished } = bench.submit({
+      tier,
+      promptTokenIds: makePrompt(config, promptLength, Math.floor(random() * 1e6)),
+      parameters: tierParameters(tier, 8 + Math.floor(random() * (MAX_NEW_TOKENS - 7))),
+    });
+    const isCancelled = random() < CANCELLED_SHARE;
+    const delay = random() * MAX_CANCEL_DELAY_MS;
+    const timer = isCancelled ? setTimeout(() => bench.engine.cancel(requestId), delay) : undefined;
+    const { outcome } = await finished;
+    clearTimeout(timer);
+    counts[outcome] += 1;
+  }
+  return counts;
+}
+
+function sampleMemory(report: BenchReport): { stop(): PlotPoint[] } {
+  const samples: PlotPoint[] = [];
+  const startedAt = performance.now();
+  let toldAt = startedAt;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const memory = process.memoryUsage().rss / MIB;
+    samples.push({ x: (now - startedAt) / 60_000, y: memory });
+    if (now - toldAt < TELL_INTERVAL_MS) return;
+    toldAt = now;
+    report.tell(`${((now - startedAt) / 60_000).toFixed(1)} min: ${memory.toFixed(0)} MiB`);
+  }, SAMPLE_INTERVAL_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return samples;
+    },
+  };
+}
+
+function addFigures(
+  samples: readonly PlotPoint[],
+  counts: readonly Counts[],
+  report: BenchReport,
+): void {
+  const steady = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
+  const runs = steady.length;
+  report.add("soak_memory_slope", { value: slope(steady), unit: "MiB/min", runs });
+  report.add("soak_memory", { value: Math.max(...steady.map(({ y }) => y)), unit: "MiB", runs });
+  for (const outcome of ["completed", "cancelled", "failed"] as const) {
+    const value = counts.reduce((sum, count) => sum + count[outcome], 0);
+    report.add(`soak_${outcome}`, { value, unit: "requests", runs: 1 });
+  }
+}
