@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+import { writeGuidePages } from "./guides.ts";
 
-/** The console as static files for the Worker's assets. */
+/** The console and the guides as static files for the Worker's assets. */
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/",
@@ -12,4 +13,15 @@ export default defineConfig({
     target: "es2022",
     modulePreload: { polyfill: false },
   },
+  plugins: [guides()],
 });
+
+function guides(): Plugin {
+  const directory = fileURLToPath(new URL("../guides", import.meta.url));
+  return {
+    name: "guides",
+    generateBundle() {
+      for (const page of writeGuidePages(directory)) this.emitFile({ type: "asset", ...page });
+    },
+  };
+}
