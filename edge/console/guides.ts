@@ -51,8 +51,10 @@ function writePage(name: string, titles: ReadonlyMap<string, string>, body: stri
     const current = other === name ? ' aria-current="page"' : "";
     return `<li><a href="/docs/${other}"${current}>${title}</a></li>`;
   });
-  // What is wider than the screen scrolls in itself, and is reached by keyboard.
-  const reachable = body.replaceAll("<pre>", '<pre tabindex="0">');
+  const reachable = body
+    // What is wider than the screen scrolls in itself, and is reached by keyboard.
+    .replaceAll("<pre>", '<pre tabindex="0">')
+    .replaceAll(/href="([\w-]+)\.md"/g, 'href="/docs/$1"');
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -143,7 +143,8 @@ describe("the documents", () => {
     const broken = documents.flatMap((file) =>
       [...read(file).matchAll(/\]\(([^)#\s]+)/g)]
         .map(([, target = ""]) => target)
-        .filter((target) => !/^[a-z]+:/.test(target))
+        // Those that begin with a slash are a deployment's own.
+        .filter((target) => !/^[a-z]+:|^\//.test(target))
         .filter((target) => !existsSync(join(root, dirname(file), target)))
         .map((target) => `${file} → ${target}`),
     );

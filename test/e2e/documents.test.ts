@@ -1,7 +1,7 @@
 /** Every example of the guides and of the SDK's README, run as it is written against the real stack. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -30,7 +30,8 @@ let folder: string;
 beforeAll(async () => {
   stack = await startTestStack();
   // Below the repository, where its packages are found.
-  folder = await mkdtemp(join(root, ".unmask-examples-"));
+  await mkdir(join(root, ".unmask"), { recursive: true });
+  folder = await mkdtemp(join(root, ".unmask", "examples-"));
 });
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
