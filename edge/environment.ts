@@ -22,6 +22,8 @@ export interface Bindings {
   /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */
   readonly HOLD_LIFETIME_MS: string;
   readonly RECEIPT_GRACE_MS: string;
+  /** How long a request without a deadline waits for a node, milliseconds. */
+  readonly NODE_WAIT_MS: string;
   /** Where the usage queue's messages end. */
   readonly USAGE_DATABASE: D1Database;
 }

@@ -34,6 +34,8 @@ export interface NodeTimeouts {
 /** One generation that a node is asked for. */
 export interface NodeOrder {
   readonly request: NodeGenerationRequest;
+  /** From 1: how often the request was handed to a node. */
+  readonly attempt: number;
   /** Who pays; comes back with a receipt that the node posts. */
   readonly billTo: string;
   /** Shared with the nodes; signs grants and receipts. */
@@ -145,11 +147,11 @@ export class NodeClient {
   }
 
   /** Allows the node to run this request, once, soon. */
-  async #authorize({ request, billTo, grantSecret }: NodeOrder): Promise<string> {
+  async #authorize({ request, attempt, billTo, grantSecret }: NodeOrder): Promise<string> {
     const grant: Grant = {
       request_id: request.request_id,
       max_steps: boundSteps(request.parameters),
-      attempt: 1,
+      attempt,
       expires_at: this.#now() + GRANT_LIFETIME_MS,
       bill_to: billTo,
     };

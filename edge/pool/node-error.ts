@@ -35,6 +35,9 @@ export function toPublicError(
   // A node that refuses the grant is at odds with the edge; the client's own key is good.
   if (code === "invalid_grant") return new ApiError("node_failed", "The node refused the edge.");
   if (code === "no_ready_node") return noReadyNode();
+  // A state that the node cannot go on from is the edge's own doing; another node may.
+  if (param === "resume_from")
+    return new ApiError("node_failed", "The node cannot go on from here.");
   return new ApiError(code, message, {
     param: param === null ? null : toPublicParam(param, input),
     ...(code === "overloaded" ? { retryAfterSeconds: OVERLOADED_RETRY_SECONDS } : {}),

@@ -17,7 +17,7 @@ import { type ByteStream, parseEvents } from "#shared/event-stream/parse-events.
 import { toPublicError } from "./node-error.ts";
 
 /** A frame that goes on to the client; the node's `error` frame is thrown instead. */
-type NodeProgress = Exclude<NodeFrame, { type: "error" }>;
+export type NodeProgress = Exclude<NodeFrame, { type: "error" }>;
 
 /** One thing heard from a node. */
 export type NodeEvent =

@@ -1,40 +1,58 @@
 /**
  * The nodes that this edge sends requests to.
  *
- * Owns: what each node serves, how busy this edge keeps it, a second try elsewhere.
- * Does not own: the choice (choose-node.ts), the talk with one node (node-client.ts).
+ * Owns: what each node serves, how busy this edge keeps it.
+ * Does not own: the choice (choose-node.ts), a request's way over the nodes (node-run.ts).
  */
-import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
+import { ApiError } from "#shared/contracts/errors.ts";
 import type { NodeModel } from "#shared/contracts/node-wire.ts";
 import { chooseNode, type NodeCandidate } from "./choose-node.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
 import { noReadyNode } from "./node-error.ts";
 import type { NodeEvent } from "./node-events.ts";
+import { type ChosenNode, NodeRun } from "./node-run.ts";
+import type { RunPosition } from "./run-progress.ts";
 
 /** How long a node's answer to `GET /model` is believed, and how long its silence. */
 const MODEL_LIFETIME_MS = 30_000;
 const ABSENCE_LIFETIME_MS = 500;
-/** Nodes that one request may be sent to before its first frame. */
-const MAX_ATTEMPTS = 2;
-
-/** A generation to run on some node. */
-export interface GenerationOrder extends NodeOrder {
+/** How often a request that waits looks for a node. */
+const POLL_INTERVAL_MS = 250;
+/** A generation to run on the nodes. */
+export interface GenerationOrder extends Omit<NodeOrder, "attempt"> {
   /** Base URLs of the nodes that may run it. */
   readonly nodeUrls: readonly string[];
-  /** Model id. */
-  readonly model: string;
-  /** Gives up while no node has begun; from then on {@link NodeGeneration.close} does. */
+  /** As {@link NodePool.findModel} found it. */
+  readonly model: NodeModel;
+  /** Where an earlier run of it stood that broke off with its edge; from the beginning when left out. */
+  readonly after?: RunPosition;
+  /**
+   * Notes at the account that a node may begin, and that of the attempts before so many step units were
+   * delivered. False, or a rejection, keeps the node from beginning: the request is settled.
+   */
+  readonly claimAttempt: (attempt: number, deliveredUnits: number) => Promise<boolean>;
+  /** How long it may wait for a node without getting on, milliseconds. */
+  readonly waitMs: number;
+  /** Gives up while nothing was heard; from then on {@link NodeGeneration.close} does. */
   readonly signal: AbortSignal;
 }
 
-/** A generation that runs on a node. */
+/**
+ * A generation on its way over the nodes: one stream, whichever of them runs it.
+ *
+ * When its node fails, another goes on from the state of the last step that was told: no frame comes
+ * twice, the text is that of a run that nothing disturbed, and the last frame's receipt is for all of
+ * it. What fails for good is told by the reading: its error says what was charged, after
+ * `onFailureReceipt` was told the bill.
+ */
 export interface NodeGeneration {
+  /** What runs it; while it waits for its first node, what is known of its model. */
   readonly model: NodeModel;
-  /** The first event is a frame; the last one is `done`, or the reading throws. */
+  /** Frames, and comments while there is none; the last one is `done`, or the reading throws. */
   readonly events: AsyncGenerator<NodeEvent, void, void>;
   /** Says that nobody reads any more; may be called again. */
   close(): void;
-  /** Tells the node to stop. */
+  /** Tells the node that runs it to stop, and has no other go on. */
   cancel(): Promise<void>;
 }
 
@@ -78,69 +96,67 @@ export class NodePool {
   }
 
   /**
-   * Starts a generation on the node that {@link chooseNode} names, and elsewhere if that one fails
-   * before its first frame.
+   * Starts a generation on the node that {@link chooseNode} names, and has others go on with it when
+   * that one fails. While no node is ready it waits, up to `waitMs`.
    *
-   * @throws {ApiError} `model_not_found`, `no_ready_node`, or what the last node answered.
+   * @returns When something was heard: the first frame, or that it waits.
+   * @throws {ApiError} what kept it from beginning: `no_ready_node`, `cancelled`, or what the last node
+   *   answered.
    */
   async open(order: GenerationOrder): Promise<NodeGeneration> {
-    const serving = await this.#findServing(order.nodeUrls);
-    const candidates = serving.filter(({ model }) => model.id === order.model);
-    if (candidates.length === 0) throw modelNotFound();
-    const tried = new Set<string>();
-    let refusal: ApiError | null = null;
-    let node = this.#choose(candidates, tried);
-    while (node !== null) {
-      tried.add(node.url);
-      const opened = await this.#tryOn(node, order);
-      if (!(opened instanceof ApiError)) return opened;
-      // That a node was reached and refused says more than that another was not.
-      if (refusal === null || opened.code !== "no_ready_node") refusal = opened;
-      node = this.#choose(candidates, tried);
-    }
-    throw refusal ?? noReadyNode();
-  }
-
-  #choose(candidates: readonly ServingNode[], tried: ReadonlySet<string>): ServingNode | null {
-    return tried.size < MAX_ATTEMPTS ? chooseNode(candidates, tried, this.#turn++) : null;
-  }
-
-  /** The generation, or the failure that lets another node try. */
-  async #tryOn(node: ServingNode, order: GenerationOrder): Promise<NodeGeneration | ApiError> {
-    try {
-      return await this.#openOn(node, order);
-    } catch (error) {
-      if (!mayGoElsewhere(error)) throw error;
-      if (error.code === "no_ready_node") this.#known.delete(node.url);
-      return error;
-    }
-  }
-
-  async #openOn(node: ServingNode, order: GenerationOrder): Promise<NodeGeneration> {
     const { signal } = order;
-    const controller = new AbortController();
-    const giveUp = () => controller.abort();
-    signal.addEventListener("abort", giveUp);
-    const release = this.#count(node.url);
+    const source = {
+      choose: (tried: ReadonlySet<string>, digest: string | null) =>
+        this.#choose(order, tried, digest),
+      wait: (closed: AbortSignal) => sleep(POLL_INTERVAL_MS, closed),
+    };
+    const run = new NodeRun({ order, client: this.#client, source, now: this.#now });
+    let leaving: Promise<void> | null = null;
+    const leave = () => {
+      leaving = run.cancel();
+      run.close();
+    };
+    signal.addEventListener("abort", leave);
     try {
-      if (signal.aborted) giveUp();
-      const events = await this.#client.open(node.url, order, controller.signal);
+      if (signal.aborted) leave();
+      const first = await run.events.next();
       return {
-        model: node.model,
-        events,
-        close: () => {
-          release();
-          controller.abort();
+        get model() {
+          return run.model;
         },
-        cancel: () => this.#client.cancel(node.url, order),
+        events: startWith(first, run.events),
+        close: () => run.close(),
+        cancel: () => run.cancel(),
       };
     } catch (error) {
-      release();
-      if (signal.aborted) await this.#client.cancel(node.url, order);
+      await leaving;
       throw error;
     } finally {
-      signal.removeEventListener("abort", giveUp);
+      signal.removeEventListener("abort", leave);
     }
+  }
+
+  async #choose(
+    order: GenerationOrder,
+    tried: ReadonlySet<string>,
+    weightsDigest: string | null,
+  ): Promise<ChosenNode | null> {
+    const nodes = (await this.#listNodes(order.nodeUrls)).filter(
+      ({ model }) =>
+        model.id === order.model.id &&
+        (weightsDigest === null || model.weights_digest === weightsDigest),
+    );
+    const node = chooseNode(nodes, tried, this.#turn++);
+    if (node === null) return null;
+    const countOut = this.#count(node.url);
+    return {
+      url: node.url,
+      model: node.model,
+      release: (outcome) => {
+        if (outcome === "failed") this.#known.delete(node.url);
+        countOut();
+      },
+    };
   }
 
   /** Counts a request in; the function returned counts it out, once. */
@@ -156,13 +172,17 @@ export class NodePool {
   }
 
   async #findServing(nodeUrls: readonly string[]): Promise<ServingNode[]> {
+    const nodes = await this.#listNodes(nodeUrls);
+    if (nodes.length === 0) throw noReadyNode();
+    return nodes;
+  }
+
+  async #listNodes(nodeUrls: readonly string[]): Promise<ServingNode[]> {
     const models = await Promise.all(nodeUrls.map((url) => this.#findModel(url)));
-    const nodes = nodeUrls.flatMap((url, i) => {
+    return nodeUrls.flatMap((url, i) => {
       const model = models[i];
       return model ? [{ url, model, inFlightCount: this.#inFlight.get(url) ?? 0 }] : [];
     });
-    if (nodes.length === 0) throw noReadyNode();
-    return nodes;
   }
 
   async #findModel(url: string): Promise<NodeModel | null> {
@@ -175,9 +195,26 @@ export class NodePool {
   }
 }
 
-/** Failures of a node, not of the request; a client that left is neither. */
-function mayGoElsewhere(error: unknown): error is ApiError {
-  return error instanceof ApiError && ERROR_RULES[error.code].isRetryable;
+async function* startWith(
+  first: IteratorResult<NodeEvent, void>,
+  rest: AsyncGenerator<NodeEvent, void, void>,
+): AsyncGenerator<NodeEvent, void, void> {
+  if (!first.done) yield first.value;
+  yield* rest;
+}
+
+/** Waits, no longer than until `signal` is aborted. */
+function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, durationMs);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+  });
 }
 
 function modelNotFound(): ApiError {

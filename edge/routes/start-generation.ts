@@ -82,12 +82,11 @@ async function openOnNode(
   const { clientSignal, platform, presentedKey } = context.var;
   const { accountId } = presentedKey;
   const startedAt = platform.now();
-  const dispatched = openAccounts(context.env).dispatch(accountId, id, 1, 0);
-  context.executionCtx.waitUntil(Promise.allSettled([dispatched]));
+  const accounts = openAccounts(context.env);
   try {
     const generation = await platform.nodes.open({
       nodeUrls: readNodeUrls(context.env),
-      model: model.id,
+      model,
       request: {
         request_id: id,
         tier,
@@ -97,6 +96,12 @@ async function openOnNode(
       },
       billTo: accountId,
       grantSecret: context.env.GRANT_SECRET,
+      claimAttempt: (attempt, deliveredUnits) => {
+        const claimed = accounts.dispatch(accountId, id, attempt, deliveredUnits);
+        context.executionCtx.waitUntil(Promise.allSettled([claimed]));
+        return claimed;
+      },
+      waitMs: parameters.deadline_ms ?? Number(context.env.NODE_WAIT_MS),
       signal: clientSignal,
       onFailureReceipt: (receipt) => void tab.settle(receipt, null),
     });

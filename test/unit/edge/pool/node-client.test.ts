@@ -6,6 +6,7 @@ const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
 const request = createNodeRequest();
 const order = {
   request,
+  attempt: 1,
   billTo: "acct_1",
   grantSecret: "secret",
   onFailureReceipt: () => undefined,

@@ -1,0 +1,298 @@
+/**
+ * One request's way over the nodes, as one stream.
+ *
+ * Owns: the next node when one fails, from where the client's frames end; waiting while there is none;
+ * the attempts, each claimed before a node may begin it, so that no two are paid for one step.
+ * Does not own: which node (node-pool.ts), the talk with one (node-client.ts), how far the run has come
+ * (run-progress.ts).
+ */
+import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
+import type { GenerationParameters, NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
+import type { NodeClient, NodeOrder } from "./node-client.ts";
+import { noReadyNode } from "./node-error.ts";
+import type { NodeEvent, NodeProgress } from "./node-events.ts";
+import type { GenerationOrder } from "./node-pool.ts";
+import { RunProgress } from "./run-progress.ts";
+
+/** A node that was chosen for a request, which is counted in. */
+export interface ChosenNode {
+  readonly url: string;
+  readonly model: NodeModel;
+  /** Counts the request out again, once, and says how the node did. */
+  readonly release: (outcome: NodeOutcome) => void;
+}
+
+/** How a node did: its failures are its own, what it refuses and what is left early are not. */
+export type NodeOutcome = "answered" | "failed" | "left";
+
+/** Where a run gets its nodes from. */
+export interface NodeSource {
+  /**
+   * Chooses a node and counts the request in.
+   *
+   * @param tried Nodes that this request has just failed on.
+   * @param weightsDigest Whose weights began it: no others can go on. `null` where any may begin.
+   * @returns `null` if there is none.
+   */
+  choose(tried: ReadonlySet<string>, weightsDigest: string | null): Promise<ChosenNode | null>;
+  /** Says that the request waits for a node, and comes back after a moment. */
+  wait(signal: AbortSignal): Promise<void>;
+}
+
+/** Failures of nodes at one step before the request itself is taken for the cause. */
+const MAX_FAILURES = 3;
+/** Nodes that refuse a request for want of room before its client is told so. */
+const MAX_REFUSALS = 2;
+/** How often a client that waits is told that somebody is there. */
+const KEEP_ALIVE_MS = 1_000;
+
+/** What a run is made of. */
+export interface NodeRunParts {
+  readonly order: GenerationOrder;
+  readonly client: NodeClient;
+  readonly source: NodeSource;
+  readonly now: () => number;
+}
+
+/** A node at work. */
+interface Running {
+  readonly node: ChosenNode;
+  readonly order: NodeOrder;
+  readonly controller: AbortController;
+}
+
+/** A run; {@link NodeRun.events} is read once. */
+export class NodeRun {
+  readonly events: AsyncGenerator<NodeEvent, void, void>;
+  readonly #order: GenerationOrder;
+  readonly #client: NodeClient;
+  readonly #source: NodeSource;
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  readonly #progress: RunProgress;
+  /** Aborted when nobody reads any more. */
+  readonly #closed = new AbortController();
+  #isCancelled = false;
+  /** False while it is between nodes. */
+  #isOnNode = false;
+  #model: NodeModel;
+  #running: Running | null = null;
+  /** Of the last attempt, where it failed and said what it had cost. */
+  #receipt: Receipt | null = null;
+  /** Since the last step: nodes not to be tried again at once, and what went wrong. */
+  #stall = new Stall();
+
+  constructor({ order, client, source, now }: NodeRunParts) {
+    this.#order = order;
+    this.#client = client;
+    this.#source = source;
+    this.#now = now;
+    this.#startedAt = now();
+    this.#model = order.model;
+    this.#progress = new RunProgress(order.after);
+    this.events = this.#run();
+  }
+
+  /** What runs it: while no node has begun, what is known of its model. */
+  get model(): NodeModel {
+    return this.#model;
+  }
+
+  /** Says that nobody reads any more; may be called again. */
+  close(): void {
+    this.#closed.abort();
+    this.#running?.controller.abort();
+    this.#running?.node.release("left");
+  }
+
+  /** Tells the node to stop, and goes to no other. */
+  async cancel(): Promise<void> {
+    this.#isCancelled = true;
+    const running = this.#running;
+    if (running === null) this.#closed.abort();
+    else await this.#client.cancel(running.node.url, running.order);
+  }
+
+  async *#run(): AsyncGenerator<NodeEvent, void, void> {
+    try {
+      if (!(await this.#claimNext())) throw new ApiError("node_failed", "The request is settled.");
+      for (;;) {
+        const node = yield* this.#findNode();
+        const failure = yield* this.#runOn(node);
+        if (failure === null) return;
+        await this.#goOn(failure, node);
+      }
+    } catch (thrown) {
+      throw this.#settle(thrown);
+    }
+  }
+
+  /** The next node; a client that waits for one is told that somebody is there. */
+  async *#findNode(): AsyncGenerator<NodeEvent, ChosenNode, void> {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    this.#isOnNode = false;
+    for (;;) {
+      const node = await this.#source.choose(this.#stall.tried, this.#progress.weightsDigest);
+      if (this.#isLeft()) {
+        node?.release("left");
+        throw new ApiError("cancelled", "The client has left.");
+      }
+      if (node !== null) return node;
+      const refusal = this.#stall.giveUp(this.#now(), this.#order.waitMs, this.#progress.hasBegun);
+      if (refusal !== null) throw refusal;
+      if (this.#now() - toldAt >= KEEP_ALIVE_MS) {
+        toldAt = this.#now();
+        yield { type: "comment", text: "waiting for a node" };
+      }
+      await this.#source.wait(this.#closed.signal);
+      // A moment later, what has failed may be tried again.
+      this.#stall.tried.clear();
+    }
+  }
+
+  /** Runs it on a node; the failure that lets another go on, or `null` at the end. */
+  async *#runOn(node: ChosenNode): AsyncGenerator<NodeEvent, ApiError | null, void> {
+    const running = { node, order: this.#write(), controller: new AbortController() };
+    this.#running = running;
+    this.#isOnNode = true;
+    if (this.#progress.weightsDigest === null) this.#model = node.model;
+    let outcome: NodeOutcome = "left";
+    try {
+      const events = await this.#client.open(node.url, running.order, running.controller.signal);
+      for await (const event of events) {
+        if (event.type === "comment" || this.#take(event.frame, node)) yield event;
+      }
+      outcome = "answered";
+      return null;
+    } catch (thrown) {
+      if (this.#isLeft() || !isNodeFailure(thrown)) throw thrown;
+      outcome = thrown.code === "overloaded" ? "left" : "failed";
+      return thrown;
+    } finally {
+      // Whatever it was: a node that is given up must not go on.
+      running.controller.abort();
+      node.release(outcome);
+      this.#running = null;
+    }
+  }
+
+  #isLeft(): boolean {
+    return this.#isCancelled || this.#closed.signal.aborted;
+  }
+
+  /** Counts the next attempt; from then on the receipt of the last one changes nothing. */
+  async #claimNext(): Promise<boolean> {
+    this.#progress.begin();
+    const { attempt, stepUnits } = this.#progress.position;
+    const claimed = this.#order.claimAttempt(attempt, stepUnits);
+    if (attempt > 1) return await claimed;
+    // No other can have been before it: it may begin while the account takes note.
+    claimed.catch(() => undefined);
+    return true;
+  }
+
+  /** Writes the order of the attempt. */
+  #write(): NodeOrder {
+    this.#receipt = null;
+    const { request, grantSecret, billTo } = this.#order;
+    const { state, attempt } = this.#progress.position;
+    const parameters = toRemainingTime(request.parameters, this.#now() - this.#startedAt);
+    const resumed = state === null ? {} : { resume_from: state };
+    return {
+      request: { ...request, parameters, ...resumed },
+      attempt,
+      billTo,
+      grantSecret,
+      onFailureReceipt: (receipt) => {
+        this.#receipt = receipt;
+      },
+    };
+  }
+
+  /** True for a frame that the client does not have. */
+  #take(frame: NodeProgress, node: ChosenNode): boolean {
+    const { steps } = this.#progress.position;
+    const isNew = this.#progress.take(frame, node.model.weights_digest);
+    if (this.#progress.position.steps > steps) this.#stall = new Stall();
+    return isNew;
+  }
+
+  /** Makes ready for another node, or throws the failure where none is to go on. */
+  async #goOn(failure: ApiError, node: ChosenNode): Promise<void> {
+    this.#stall.note(failure, node.url);
+    const mayGoOn = this.#progress.isResumable && this.#stall.mayGoOn(this.#progress.hasBegun);
+    if (!mayGoOn) throw failure;
+    // At once, also where no node is ready yet.
+    if (!(await this.#claimNext())) throw failure;
+  }
+
+  /** Tells what a run that ends here has cost, and has its error say so. */
+  #settle(thrown: unknown): unknown {
+    // A node that was told to stop has a receipt for what it ran, however it comes.
+    const isWithNode = this.#isLeft() && this.#isOnNode && this.#receipt === null;
+    const receipt = this.#receipt ?? this.#progress.toReceipt(this.#order.request.request_id);
+    if (receipt === null || isWithNode) return thrown;
+    this.#order.onFailureReceipt(receipt);
+    if (!(thrown instanceof ApiError) || thrown.code === "cancelled") return thrown;
+    const { code, message, param, cause, metadata } = thrown;
+    const { step_units: stepUnits } = receipt;
+    return new ApiError(code, `${message} The ${stepUnits} step units before it are charged.`, {
+      param,
+      cause,
+      metadata: { ...metadata, charged_step_units: stepUnits },
+      ...(thrown.retryAfterSeconds && { retryAfterSeconds: thrown.retryAfterSeconds }),
+    });
+  }
+}
+
+/** What has gone wrong since a run last moved on. */
+class Stall {
+  /** Base URLs of nodes that have just failed. */
+  readonly tried = new Set<string>();
+  #failureCount = 0;
+  #refusalCount = 0;
+  #last: ApiError | null = null;
+  #waitingSince: number | null = null;
+
+  note(failure: ApiError, url: string): void {
+    this.tried.add(url);
+    // That a node was reached and refused says more than that another was not.
+    if (this.#last === null || failure.code !== "no_ready_node") this.#last = failure;
+    if (failure.code === "overloaded") this.#refusalCount += 1;
+    else if (failure.code !== "no_ready_node") this.#failureCount += 1;
+  }
+
+  /** @param hasBegun True once the client was told anything: it is no refusal any more then. */
+  mayGoOn(hasBegun: boolean): boolean {
+    const isRefused = this.#refusalCount >= MAX_REFUSALS && !hasBegun && !this.#isWaiting;
+    return this.#failureCount < MAX_FAILURES && !isRefused;
+  }
+
+  /** The failure to end with where no node is left to try; `null` while it is worth to wait. */
+  giveUp(nowMs: number, waitMs: number, hasBegun: boolean): ApiError | null {
+    const last = this.#last ?? noReadyNode();
+    // Nodes that are there and refuse: the client is told so while its status can still say it.
+    const isRefused = last.code !== "no_ready_node" && !hasBegun && !this.#isWaiting;
+    this.#waitingSince ??= nowMs;
+    return isRefused || nowMs - this.#waitingSince >= waitMs ? last : null;
+  }
+
+  get #isWaiting(): boolean {
+    return this.#waitingSince !== null;
+  }
+}
+
+/** Failures of a node, not of the request; a client that left is neither. */
+function isNodeFailure(thrown: unknown): thrown is ApiError {
+  return thrown instanceof ApiError && ERROR_RULES[thrown.code].isRetryable;
+}
+
+/** The parameters with what is left of their deadline. */
+function toRemainingTime(
+  parameters: GenerationParameters,
+  elapsedMs: number,
+): GenerationParameters {
+  const { deadline_ms: deadlineMs } = parameters;
+  if (deadlineMs === undefined) return parameters;
+  return { ...parameters, deadline_ms: Math.max(1, Math.floor(deadlineMs - elapsedMs)) };
+}
