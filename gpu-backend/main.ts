@@ -11,10 +11,8 @@ import { HEARTBEAT_INTERVAL_MS } from "#shared/contracts/limits.ts";
 import { type NodeConfig, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { createLogger, type Logger } from "./engine/logger.ts";
-import { createTokenCodec } from "./infilling/template.ts";
-import { loadChatTemplate } from "./model/chat-template.ts";
-import { type Checkpoint, digestCheckpoint, readCheckpoint } from "./model/checkpoint.ts";
-import { loadTokenizer } from "./model/tokenizer.ts";
+import { loadServedModel } from "./load-served-model.ts";
+import { readCheckpoint } from "./model/checkpoint.ts";
 import { createMaskPredictor } from "./model-runner/create-mask-predictor.ts";
 import { createNodeApp } from "./server/node-app.ts";
 import { ReceiptSpool } from "./server/receipt-spool.ts";
@@ -93,34 +91,6 @@ async function openSpool({ receipts }: NodeConfig, logger: Logger): Promise<Rece
   if (receipts === null) return null;
   const { url, spoolDirectory: directory } = receipts;
   return await ReceiptSpool.open({ url, directory, post: (to, init) => fetch(to, init), logger });
-}
-
-async function loadServedModel(checkpoint: Checkpoint, modelId: string): Promise<ServedModel> {
-  const { config, directory } = checkpoint;
-  const tokenizer = await loadTokenizer(directory, config);
-  const chatTemplate = await loadChatTemplate(directory, tokenizer);
-  return {
-    maxLength: config.maxSequenceLength,
-    specialTokens: {
-      maskTokenId: config.maskTokenId,
-      endOfTextTokenId: config.eosTokenId,
-      endOfTurnTokenId: tokenizer.specialIds.eot,
-    },
-    decoder: tokenizer,
-    codec: createTokenCodec(tokenizer, config.embeddingSize),
-    description: {
-      id: modelId,
-      max_length: config.maxSequenceLength,
-      vocabulary_size: config.vocabularySize,
-      parameter_count: checkpoint.parameterCount,
-      weights_digest: await digestCheckpoint(checkpoint),
-      created: Math.floor(checkpoint.modifiedAt / 1000),
-    },
-    encodePrompt: (input) =>
-      input.type === "text"
-        ? tokenizer.encodeUserText(input.text)
-        : chatTemplate.encode(input.messages, true),
-  };
 }
 
 /** What the operator can mend: a setting, a checkpoint, a port that is taken. */
