@@ -20,6 +20,12 @@ output "grant_secret" {
   sensitive   = true
 }
 
+output "scaling_secret" {
+  description = "For the autoscaler."
+  value       = random_password.scaling.result
+  sensitive   = true
+}
+
 output "tunnel_token" {
   description = "For the gateway."
   value       = data.cloudflare_zero_trust_tunnel_cloudflared_token.nodes.token

@@ -6,6 +6,12 @@ resource "random_password" "secret" {
   special  = false
 }
 
+# With it the autoscaler asks the edge how many nodes it wants.
+resource "random_password" "scaling" {
+  length  = 64
+  special = false
+}
+
 locals {
   generated_secrets = { for name, password in random_password.secret : name => password.result }
   given_secrets = {

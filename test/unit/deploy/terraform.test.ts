@@ -123,6 +123,31 @@ describe("the Terraform configuration", () => {
   });
 });
 
+describe("the operator", () => {
+  const readme = readText("deploy/README.md");
+
+  it("is told of outputs that there are, and of every one", ({ expect }) => {
+    const pool = readText("deploy/kubernetes/base/pool.env");
+    const told = [
+      ...`${readme}${pool}`.matchAll(
+        /\boutput (?:-json |-raw )?(\w+)|outputs `(\w+)` and `(\w+)`/g,
+      ),
+    ]
+      .flatMap(([, ...names]) => names)
+      .filter((name) => name !== undefined);
+    expect([...new Set(told)].sort()).toEqual(Object.keys(parsed.output).sort());
+  });
+
+  it("is told of databases, images and overlays by the names that they have", ({ expect }) => {
+    const [binding] = readEnvironments().local.d1_databases;
+    expect(readme).toContain(`migrations apply ${binding?.binding} --env`);
+    const kustomization = readText("deploy/kubernetes/overlays/gpu/kustomization.yaml");
+    const [, name, tag] = /newName: (\S+)\s+newTag: (\S+)/.exec(kustomization) ?? [];
+    expect(readme).toContain(`docker push ${name}:${tag}\n`);
+    expect(tag).toBe(`cuda-${JSON.parse(readText("package.json")).version}`);
+  });
+});
+
 describe("Terraform and wrangler.toml", () => {
   it.for(["staging", "production"])("name the same things in %s", (name, { expect }) => {
     const environment = readEnvironments().named.get(name);
