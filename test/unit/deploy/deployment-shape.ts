@@ -62,8 +62,6 @@ export const deploymentSchema = z.object({
 
 /** A Deployment as the tests see it. */
 export type Deployment = z.infer<typeof deploymentSchema>;
-/** One of its containers. */
-export type Container = z.infer<typeof containerSchema>;
 
 /** Every whole Deployment among `manifests`: patches, which have no selector, are left out. */
 export function findDeployments(manifests: readonly FileManifest[]): Deployment[] {

@@ -26,9 +26,6 @@ const environmentSchema = z.looseObject({
   ),
 });
 
-/** The bindings and settings of one deployment. */
-export type WranglerEnvironment = z.infer<typeof environmentSchema>;
-
 /** `wrangler.toml` as it stands. */
 export function readWranglerFile(): Record<string, unknown> {
   const { rawConfig } = readRawConfig({ config: join(ROOT, "wrangler.toml") });
