@@ -55,6 +55,8 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** What the alarm is set to, epoch milliseconds; unknown until it is set anew. */
   #alarmAt: number | null = null;
   #flushDelayMs = FLUSH_DELAY_MS;
+  /** Every due time is set at least so long ahead. */
+  readonly #soonestMs: number;
 
   constructor(state: DurableObjectState, bindings: AccountBindings) {
     super(state, bindings);
@@ -66,12 +68,11 @@ export class AccountObject extends DurableObject<AccountBindings> {
     this.#usage = new UsageLog(sql);
     this.#claims = new Claims(sql);
     this.#outbox = new Outbox(sql);
+    const holdMs = Number(bindings.HOLD_LIFETIME_MS);
     const receiptGraceMs = Number(bindings.RECEIPT_GRACE_MS);
-    this.#ledger = new Ledger(sql, {
-      holdMs: Number(bindings.HOLD_LIFETIME_MS),
-      receiptGraceMs,
-      reportGraceMs: Math.min(REPORT_GRACE_MS, receiptGraceMs),
-    });
+    const reportGraceMs = Math.min(REPORT_GRACE_MS, receiptGraceMs);
+    this.#ledger = new Ledger(sql, { holdMs, receiptGraceMs, reportGraceMs });
+    this.#soonestMs = Math.min(FLUSH_DELAY_MS, holdMs, reportGraceMs);
   }
 
   /** Opens the account with its first key, and what it starts with. */
@@ -225,13 +226,20 @@ export class AccountObject extends DurableObject<AccountBindings> {
 
   /** Runs `act` as one transaction, and sees to it that what it leaves due is woken for. */
   #transact<Result>(act: (nowMs: number) => Result): Result {
-    const result = this.ctx.storage.transactionSync(() => act(Date.now()));
-    this.#arm();
-    return result;
+    try {
+      const result = this.ctx.storage.transactionSync(() => act(Date.now()));
+      this.#arm();
+      return result;
+    } catch (error) {
+      this.#limits.forget();
+      throw error;
+    }
   }
 
   /** Sets the alarm to what is due first. */
   #arm(): void {
+    // Nothing that a call leaves is due any sooner: what it left is seen to when the alarm rings.
+    if (this.#alarmAt !== null && this.#alarmAt <= Date.now() + this.#soonestMs) return;
     const flushAt = this.#outbox.hasAny() ? Date.now() + this.#flushDelayMs : null;
     const dueAts = [this.#ledger.nextDueAt(), this.#claims.nextDueAt(), flushAt];
     const dueAt = Math.min(...dueAts.map((at) => at ?? Number.POSITIVE_INFINITY));

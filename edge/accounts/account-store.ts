@@ -76,6 +76,8 @@ const KEY_COLUMNS = `key_id, name, scope, last_four, created_at, expires_at, rev
 /** One account's rows. Every method is one synchronous piece, safe to repeat. */
 export class AccountStore {
   readonly #sql: Sql;
+  /** Never changes once it is read. */
+  #plan: Plan | null = null;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -99,8 +101,11 @@ export class AccountStore {
 
   /** The account's plan. */
   readPlan(): Plan {
-    const [row] = this.#sql.exec("SELECT plan FROM account").toArray();
-    return planSchema.parse(row?.["plan"]);
+    if (this.#plan === null) {
+      const [row] = this.#sql.exec("SELECT plan FROM account").toArray();
+      this.#plan = planSchema.parse(row?.["plan"]);
+    }
+    return this.#plan;
   }
 
   /** Keeps a key; one that is there already stays as it is. */
@@ -192,7 +197,8 @@ export class AccountStore {
   authorizeKey(presented: PresentedKey, nowMs: number): KeyVerdict {
     const [row] = this.#sql
       .exec(
-        `SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = ? AND secret_hash = ?`,
+        `SELECT ${KEY_COLUMNS}, (SELECT plan FROM account) AS plan FROM api_key
+         WHERE key_id = ? AND secret_hash = ?`,
         presented.keyId,
         presented.secretHash,
       )
@@ -203,7 +209,7 @@ export class AccountStore {
     if (isExpired || key.revokedAt !== null) return { accepted: false, code: "invalid_api_key" };
     if (!presented.scopes.includes(key.scope))
       return { accepted: false, code: "scope_not_allowed" };
-    return { accepted: true, key, plan: this.readPlan() };
+    return { accepted: true, key, plan: planSchema.parse(row["plan"]) };
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import type { KeyEnvironment } from "#shared/contracts/accounts.ts";
 import { encodeBase62, type RandomBytes, randomBase62 } from "#shared/contracts/base62.ts";
+import { HMAC, importHmacKey } from "#shared/contracts/hmac-key.ts";
 
 const ACCOUNT_ID_LENGTH = 12;
 const KEY_ID_LENGTH = 10;
@@ -28,7 +29,6 @@ const KEY_PATTERN = new RegExp(
 const ACCOUNT_ID_PATTERN = new RegExp(`^acct_[0-9A-Za-z]{${ACCOUNT_ID_LENGTH}}$`);
 
 const encoder = new TextEncoder();
-const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
 
 /** A key taken apart; nothing is known of its truth but its checksum. */
 export interface ParsedApiKey {
@@ -123,11 +123,8 @@ async function computeTag(
   secret: string,
   tagSecret: string,
 ): Promise<string> {
-  const key = await crypto.subtle.importKey("raw", encoder.encode(tagSecret), HMAC, false, [
-    "sign",
-  ]);
   const text = encoder.encode(`${environment}_${ids}_${secret}`);
-  const signature = await crypto.subtle.sign(HMAC, key, text);
+  const signature = await crypto.subtle.sign(HMAC, await importHmacKey(tagSecret), text);
   return encodeBase62(BigInt(`0x${toHex(signature)}`), TAG_LENGTH);
 }
 

@@ -27,15 +27,18 @@ export class EntryLog {
 
   /** Writes an entry behind the last one. */
   append({ kind, amount, balanceAfter, reference }: NewEntry, nowMs: number): LedgerEntry {
-    const [last] = this.list(null, 1);
+    const [last] = this.#sql
+      .exec("SELECT sequence, hash FROM entry ORDER BY sequence DESC LIMIT 1")
+      .toArray();
     const unsigned = {
-      sequence: (last?.sequence ?? 0) + 1,
+      sequence: (last === undefined ? 0 : numberOf(last, "sequence")) + 1,
       kind,
       amount,
       balance_after: balanceAfter,
       reference,
       created_at: new Date(nowMs).toISOString(),
-      previous_hash: last?.hash ?? toGenesisHash(this.#readAccountId()),
+      previous_hash:
+        last === undefined ? toGenesisHash(this.#readAccountId()) : textOf(last, "hash"),
     };
     const entry = { ...unsigned, object: "ledger_entry" as const, hash: hashLedgerEntry(unsigned) };
     this.#sql.exec(

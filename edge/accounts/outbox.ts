@@ -30,11 +30,14 @@ export class Outbox {
       .map((row) => usageMessageSchema.parse(row));
   }
 
-  /** Forgets what the queue has. */
+  /** Forgets what the queue has: messages as {@link read} gave them, and none but those. */
   remove(messages: readonly UsageMessage[]): void {
-    for (const { sequence } of messages) {
-      this.#sql.exec("DELETE FROM outbox WHERE sequence = ?", sequence);
-    }
+    const sequences = messages.map(({ sequence }) => sequence);
+    this.#sql.exec(
+      "DELETE FROM outbox WHERE sequence BETWEEN ? AND ?",
+      Math.min(...sequences),
+      Math.max(...sequences),
+    );
   }
 
   /** Tells whether anything waits. */

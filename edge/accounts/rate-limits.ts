@@ -21,9 +21,20 @@ export interface LimitStatus {
   readonly resetMs: number;
 }
 
-/** The buckets of one account. */
+/** A bucket when it was last taken from. */
+interface Bucket {
+  readonly level: number;
+  /** Epoch milliseconds. */
+  readonly updatedAt: number;
+}
+
+/**
+ * The buckets of one account. Rows that were read or written are remembered: nobody else writes them,
+ * and whoever rolls a transaction back says so by {@link forget}.
+ */
 export class RateLimits {
   readonly #sql: Sql;
+  readonly #buckets = new Map<LimitName, Bucket>();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -44,22 +55,37 @@ export class RateLimits {
 
   /** Takes `count` out, or puts it back when below 0. Never above a minute's worth. */
   take(name: LimitName, limit: number, count: number, nowMs: number): void {
-    const level = Math.min(this.#level(name, limit, nowMs) - count * WINDOW_MS, limit * WINDOW_MS);
+    const rest = this.#level(name, limit, nowMs) - count * WINDOW_MS;
+    const level = Math.max(0, Math.min(rest, limit * WINDOW_MS));
+    this.#buckets.set(name, { level, updatedAt: nowMs });
     this.#sql.exec(
       `INSERT INTO bucket (name, level, updated_at) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET level = excluded.level, updated_at = excluded.updated_at`,
       name,
-      Math.max(0, level),
+      level,
       nowMs,
     );
   }
 
+  /** What was taken since the last commit was not taken. */
+  forget(): void {
+    this.#buckets.clear();
+  }
+
   /** A clock that went back refills nothing. */
   #level(name: LimitName, limit: number, nowMs: number): number {
+    const bucket = this.#buckets.get(name) ?? this.#read(name);
+    if (bucket === null) return limit * WINDOW_MS;
+    const elapsedMs = Math.max(0, nowMs - bucket.updatedAt);
+    return Math.min(limit * WINDOW_MS, bucket.level + elapsedMs * limit);
+  }
+
+  #read(name: LimitName): Bucket | null {
     const [row] = this.#sql.exec("SELECT * FROM bucket WHERE name = ?", name).toArray();
-    if (row === undefined) return limit * WINDOW_MS;
-    const elapsedMs = Math.max(0, nowMs - numberOf(row, "updated_at"));
-    return Math.min(limit * WINDOW_MS, numberOf(row, "level") + elapsedMs * limit);
+    if (row === undefined) return null;
+    const bucket = { level: numberOf(row, "level"), updatedAt: numberOf(row, "updated_at") };
+    this.#buckets.set(name, bucket);
+    return bucket;
   }
 }
 

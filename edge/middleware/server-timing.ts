@@ -9,6 +9,7 @@ export function serverTiming(): AppMiddleware {
     await next();
     const spans = [...context.var.spans, { name: "total", durationMs: now() - startedAt }];
     const value = spans.map(({ name, durationMs }) => `${name};dur=${durationMs}`).join(", ");
-    context.header("server-timing", value);
+    // Not by `context.header`, which would make the whole response anew.
+    context.res.headers.set("server-timing", value);
   };
 }

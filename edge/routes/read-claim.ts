@@ -16,7 +16,7 @@ const RETRY_WINDOW_MS = 10 * 60 * 1000;
  * @throws {ApiError} `invalid_parameter` for a key of no characters, too many or unprintable ones.
  */
 export function readClaim(headers: Headers, path: string, body: unknown): Claim | null {
-  const fingerprint = sha256Hex(`${path}\n${JSON.stringify(body)}`);
+  const toFingerprint = () => sha256Hex(`${path}\n${JSON.stringify(body)}`);
   const key = headers.get("idempotency-key");
   if (key !== null) {
     if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
@@ -28,10 +28,11 @@ export function readClaim(headers: Headers, path: string, body: unknown): Claim 
         },
       );
     }
-    return { key: `key:${key}`, fingerprint, mayReplay: true, lifetimeMs: DAY_MS };
+    return { key: `key:${key}`, fingerprint: toFingerprint(), mayReplay: true, lifetimeMs: DAY_MS };
   }
   const tries = /^\d{1,3}$/.exec(headers.get("x-stainless-retry-count") ?? "")?.[0];
   if (tries === undefined) return null;
+  const fingerprint = toFingerprint();
   return {
     key: `body:${fingerprint}`,
     fingerprint,

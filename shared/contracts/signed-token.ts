@@ -4,14 +4,18 @@
  * A token is `base64url(JSON) "." base64url(HMAC-SHA256)`. WebCrypto only, so that the same lines
  * run in workerd and in Node.
  */
+import { HMAC, importHmacKey } from "./hmac-key.ts";
 
 const encoder = new TextEncoder();
-const HMAC = { name: "HMAC", hash: "SHA-256" } as const;
 
 /** Signs `payload` with `secret`. */
 export async function signToken(payload: unknown, secret: string): Promise<string> {
   const body = toBase64Url(encoder.encode(JSON.stringify(payload)));
-  const signature = await crypto.subtle.sign(HMAC, await importKey(secret), encoder.encode(body));
+  const signature = await crypto.subtle.sign(
+    HMAC,
+    await importHmacKey(secret),
+    encoder.encode(body),
+  );
   return `${body}.${toBase64Url(new Uint8Array(signature))}`;
 }
 
@@ -26,16 +30,12 @@ export async function verifyToken(token: string, secret: string): Promise<unknow
   if (signatureBytes === null) return null;
   const holds = await crypto.subtle.verify(
     HMAC,
-    await importKey(secret),
+    await importHmacKey(secret),
     signatureBytes,
     encoder.encode(body),
   );
   const bodyBytes = holds ? fromBase64Url(body) : null;
   return bodyBytes === null ? null : JSON.parse(new TextDecoder().decode(bodyBytes));
-}
-
-function importKey(secret: string): ReturnType<typeof crypto.subtle.importKey> {
-  return crypto.subtle.importKey("raw", encoder.encode(secret), HMAC, false, ["sign", "verify"]);
 }
 
 function toBase64Url(bytes: Uint8Array): string {
