@@ -7,23 +7,36 @@
 
 import { parseArgs } from "node:util";
 import { ApiError, type ErrorCode } from "#shared/contracts/errors.ts";
+import { UnmaskError } from "#shared/sdk/unmask-error.ts";
+import { generateCommand } from "./commands/client/generate.ts";
+import { keysCommand } from "./commands/client/keys.ts";
+import { quoteCommand } from "./commands/client/quote.ts";
+import { statusCommand } from "./commands/client/status.ts";
 import type { Command, Flags } from "./commands/command.ts";
+import { createCompletionCommand } from "./commands/completion.ts";
 import { drawCommand } from "./commands/draw.ts";
 import { importCommand } from "./commands/import.ts";
 import { infillCommand } from "./commands/infill.ts";
 import { logitsCommand } from "./commands/logits.ts";
+import { PlainText } from "./commands/plain-text.ts";
 import { sampleCommand } from "./commands/sample.ts";
 import { resumeCommand } from "./commands/sample-resume.ts";
 import { scoreCommand } from "./commands/score.ts";
+import type { Terminal } from "./commands/terminal.ts";
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  completion: createCompletionCommand(() => COMMANDS),
   draw: drawCommand,
+  generate: generateCommand,
   import: importCommand,
   infill: infillCommand,
+  keys: keysCommand,
   logits: logitsCommand,
+  quote: quoteCommand,
   resume: resumeCommand,
   sample: sampleCommand,
   score: scoreCommand,
+  status: statusCommand,
 };
 
 const EXIT_FAILURE = 2;
@@ -47,6 +60,8 @@ class UsageError extends ApiError {
 export interface CliStreams {
   writeOutput(text: string): void;
   writeError(text: string): void;
+  /** To draw on; null where nobody watches. */
+  readonly terminal?: Terminal | null;
 }
 
 /**
@@ -57,7 +72,7 @@ export interface CliStreams {
  */
 export async function runCli(args: readonly string[], streams: CliStreams): Promise<number> {
   try {
-    const text = await answer(args, (line) => streams.writeError(`${line}\n`));
+    const text = await answer(args, streams);
     if (text !== null) {
       streams.writeOutput(`${text}\n`);
     }
@@ -71,7 +86,7 @@ export async function runCli(args: readonly string[], streams: CliStreams): Prom
 /** Returns the text for standard output; null for none. */
 async function answer(
   args: readonly string[],
-  writeProgress: (line: string) => void,
+  { writeError, terminal = null }: CliStreams,
 ): Promise<string | null> {
   const [name, ...rest] = args;
   if (name === undefined) {
@@ -97,7 +112,9 @@ async function answer(
   if (rest.includes("--help") || rest.includes("-h")) {
     return `usage: unmask ${command.usage}\n\n${command.summary}`;
   }
-  const document = await command.run(parseFlags(command, rest), writeProgress);
+  const writeProgress = (line: string) => writeError(`${line}\n`);
+  const document = await command.run(parseFlags(command, rest), writeProgress, terminal);
+  if (document instanceof PlainText) return document.text;
   return document === undefined ? null : JSON.stringify(document);
 }
 
@@ -159,7 +176,7 @@ function describeCommands(): string {
 
 function describeFailure(error: unknown): string {
   const failure =
-    error instanceof ApiError
+    error instanceof ApiError || error instanceof UnmaskError
       ? error
       : new ApiError("internal_error", "The command failed unexpectedly.");
   const { code, message, param } = failure;
@@ -174,5 +191,8 @@ if (import.meta.main) {
   process.exitCode = await runCli(process.argv.slice(2), {
     writeOutput: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
+    terminal: process.stderr.isTTY
+      ? { columns: process.stderr.columns, write: (text) => process.stderr.write(text) }
+      : null,
   });
 }

@@ -6,7 +6,9 @@ import { z } from "zod";
 import { ApiError } from "#shared/contracts/errors.ts";
 
 /** The checkpoint that ships with the repository. */
-const DEFAULT_CHECKPOINT = fileURLToPath(new URL("./model/default", import.meta.url));
+export const DEFAULT_CHECKPOINT: string = fileURLToPath(
+  new URL("./model/default", import.meta.url),
+);
 const DEFAULT_MODEL_ID = "unmask-default";
 
 const MAX_PORT = 65_535;
@@ -126,4 +128,23 @@ function describeFault(
   const name = String(issue?.path[0]);
   const code = environment[name] ? "invalid_parameter" : "missing_parameter";
   return new ApiError(code, `${name} ${issue?.message}.`, { param: name });
+}
+
+/** What the command line's client commands find in the environment; `null` for what is not set. */
+export interface ClientConfig {
+  /** Base URL of a deployment. */
+  readonly url: string | null;
+  readonly apiKey: string | null;
+  readonly managementKey: string | null;
+}
+
+/** Reads where a deployment is, and who asks. */
+export function readClientConfig(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): ClientConfig {
+  return {
+    url: environment["UNMASK_URL"] || null,
+    apiKey: environment["UNMASK_API_KEY"] || null,
+    managementKey: environment["UNMASK_MANAGEMENT_KEY"] || null,
+  };
 }

@@ -84,7 +84,7 @@ export function encodePrompt(
 /** The text of a generated row, up to its first end-of-text or end-of-turn. */
 export function decodeAnswer(
   { canvas, settings }: ReverseProcess,
-  { tokenizer }: CheckpointText,
+  { tokenizer }: Pick<CheckpointText, "tokenizer">,
 ): string {
   const { endOfTextTokenId, endOfTurnTokenId } = settings;
   const ids = [...canvas.tokenIds.subarray(canvas.promptLength)];

@@ -1,4 +1,5 @@
 import { ApiError } from "#shared/contracts/errors.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Values of a command's flags by name, without the dashes; empty for a switch, absent if not given. */
 export type Flags = Readonly<Record<string, string | undefined>>;
@@ -17,10 +18,15 @@ export interface Command {
    * Does the work.
    *
    * @param writeProgress Takes a line for the operator's eyes, to standard error.
-   * @returns The one JSON document for standard output.
+   * @param terminal To draw on; null where nobody watches.
+   * @returns The one JSON document for standard output, or a `PlainText` for people.
    * @throws {ApiError} Written to standard error as JSON, exit code 2.
    */
-  run(flags: Flags, writeProgress?: (line: string) => void): Promise<unknown>;
+  run(
+    flags: Flags,
+    writeProgress?: (line: string) => void,
+    terminal?: Terminal | null,
+  ): Promise<unknown>;
 }
 
 /**

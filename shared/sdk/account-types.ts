@@ -74,10 +74,10 @@ export interface ApiKeyList {
 
 /** Body of `keys.create`. */
 export interface CreateKeyRequest {
-  name?: string | null;
-  scope?: "inference" | "management";
-  expires_at?: string | null;
-  spending_limit?: number | null;
-  models?: string[] | null;
-  tiers?: Tier[] | null;
+  name?: string | null | undefined;
+  scope?: "inference" | "management" | undefined;
+  expires_at?: string | null | undefined;
+  spending_limit?: number | null | undefined;
+  models?: string[] | null | undefined;
+  tiers?: Tier[] | null | undefined;
 }

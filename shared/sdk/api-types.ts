@@ -21,25 +21,25 @@ export type TemplatePart = string | { length: number } | { min_length: number; m
 /** How tokens are chosen, and for how long and for how much; what is left out is the API's default. */
 export interface SamplingFields {
   /** A model's id; whichever is served when left out. */
-  model?: string | null;
+  model?: string | null | undefined;
   /** `auto` is the best that `deadline_ms` leaves time for. */
-  tier?: Tier | "auto" | null;
+  tier?: Tier | "auto" | null | undefined;
   /** Exactly so many denoising steps, in place of a tier. */
-  steps?: number | null;
-  block_length?: number | null;
-  remasking?: "low_confidence" | "random" | null;
+  steps?: number | null | undefined;
+  block_length?: number | null | undefined;
+  remasking?: "low_confidence" | "random" | null | undefined;
   /** 0 to 2. */
-  temperature?: number | null;
-  cfg_scale?: number | null;
+  temperature?: number | null | undefined;
+  cfg_scale?: number | null | undefined;
   /** 0 to 1. */
-  confidence_threshold?: number | null;
-  cache?: "none" | "prefix" | "dual" | null;
-  revision_steps?: number | null;
-  seed?: number | null;
+  confidence_threshold?: number | null | undefined;
+  cache?: "none" | "prefix" | "dual" | null | undefined;
+  revision_steps?: number | null | undefined;
+  seed?: number | null | undefined;
   /** The answer is there after so many milliseconds; steps commit more where they must. */
-  deadline_ms?: number | null;
+  deadline_ms?: number | null | undefined;
   /** Refused before anything runs if it could cost more. */
-  max_price?: number | null;
+  max_price?: number | null | undefined;
 }
 
 /** What was read, written and executed, and what it came to. */
@@ -148,14 +148,14 @@ export interface StepEvent {
 
 /** Body of `generate` and `stream`: exactly one of `prompt`, `messages` and `template`. */
 export interface GenerationRequest extends SamplingFields {
-  prompt?: string | null;
-  messages?: Message[] | null;
-  template?: TemplatePart[] | null;
-  max_tokens?: number | null;
-  early_exit?: boolean | null;
-  logits_eos_inf?: boolean | null;
-  confidence_eos_eot_inf?: boolean | null;
-  stop?: string | string[] | null;
+  prompt?: string | null | undefined;
+  messages?: Message[] | null | undefined;
+  template?: TemplatePart[] | null | undefined;
+  max_tokens?: number | null | undefined;
+  early_exit?: boolean | null | undefined;
+  logits_eos_inf?: boolean | null | undefined;
+  confidence_eos_eot_inf?: boolean | null | undefined;
+  stop?: string | string[] | null | undefined;
 }
 
 /** Body of `infill`. */
@@ -176,15 +176,15 @@ export interface InfillAnswer {
 
 /** Body of `score`: one of `prompt` and `messages`. */
 export interface ScoreRequest {
-  model?: string | null;
-  prompt?: string | null;
-  messages?: Message[] | null;
+  model?: string | null | undefined;
+  prompt?: string | null | undefined;
+  messages?: Message[] | null | undefined;
   /** At most 8. */
   answers: string[];
   /** Noisy rows of each answer, 1 to 128. */
-  samples?: number | null;
-  cfg_scale?: number | null;
-  seed?: number | null;
+  samples?: number | null | undefined;
+  cfg_scale?: number | null | undefined;
+  seed?: number | null | undefined;
 }
 
 /** How likely each answer is. */

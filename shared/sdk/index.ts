@@ -33,5 +33,6 @@ export type {
 } from "./api-types.ts";
 export { Canvas, type CanvasPosition } from "./canvas.ts";
 export { type Frame, GenerationStream } from "./generation-stream.ts";
+export { parseTemplate } from "./template-text.ts";
 export { type CallOptions, Unmask, type UnmaskOptions } from "./unmask.ts";
 export { type ClientErrorCode, UnmaskError } from "./unmask-error.ts";

@@ -218,5 +218,5 @@ function toPath(resource: string, id: string): string {
 function toQuery(fields: Readonly<Record<string, string | number | undefined>>): string {
   const set = Object.entries(fields).filter(([, value]) => value !== undefined);
   if (set.length === 0) return "";
-  return `?${new URLSearchParams(set.map(([name, value]) => [name, String(value)]))}`;
+  return `?${new URLSearchParams(Object.fromEntries(set.map(([name, value]) => [name, String(value)])))}`;
 }

@@ -1,7 +1,7 @@
 import type { JSX, TargetedInputEvent } from "preact";
 import { useRef } from "preact/hooks";
 import type { PlaygroundForm } from "./request.ts";
-import { writeHole } from "./template-text.ts";
+import { writeHole } from "./write-hole.ts";
 
 /** What is asked: the text, and how long and how surely the answer is to be. */
 export function PromptForm({

@@ -1,5 +1,5 @@
 import type { GenerationRequest, Tier } from "../../../shared/sdk/api-types.ts";
-import { parseTemplate } from "./template-text.ts";
+import { parseTemplate } from "../../../shared/sdk/template-text.ts";
 
 /** The tiers, from the fewest steps to the most. */
 export const TIERS: readonly Tier[] = ["draft", "fast", "balanced", "quality", "max"];
