@@ -4,6 +4,7 @@ import { dirname, join, normalize } from "node:path";
 import { describe, it } from "vitest";
 import { z } from "zod";
 import { MAX_DEADLINE_MS, MAX_NODE_BODY_BYTES } from "#shared/contracts/limits.ts";
+import { nodeUrlSchema, scalingAnswerSchema } from "#shared/contracts/pool.ts";
 import { findDeployment, findDeployments } from "./deployment-shape.ts";
 import { ROOT, readManifests, readText } from "./read-manifests.ts";
 
@@ -175,7 +176,9 @@ describe("the gateway's proxy", () => {
     );
     expect(asked.length).toBeGreaterThanOrEqual(2);
     const passes = new RegExp(pattern);
-    expect(asked.filter((path) => !passes.test(`/10.1.2.30${path}`))).toEqual([]);
+    const prefix = "/10.1.2.30";
+    expect(nodeUrlSchema.safeParse(`https://nodes.example.com${prefix}`).success).toBe(true);
+    expect(asked.filter((path) => !passes.test(`${prefix}${path}`))).toEqual([]);
     for (const path of ["/metrics", "/healthz", "/drain", "/generations/a/b", "/model/x"]) {
       expect(passes.test(`/10.1.2.30${path}`)).toBe(false);
     }
@@ -219,6 +222,8 @@ describe("the scaler", () => {
     // KEDA falls back for this type of metric only.
     expect(trigger?.metricType).toBe("AverageValue");
     expect(trigger?.metadata).toMatchObject({ targetValue: "1", authMode: "bearer" });
+    const answer = Object.keys(scalingAnswerSchema.shape);
+    expect(answer).toContain(trigger?.metadata["valueLocation"]);
     expect(spec.fallback.replicas).toBeGreaterThan(0);
     // From ten replicas on, the autoscaler's tolerance of a tenth would swallow one node more.
     expect(spec.maxReplicaCount).toBeLessThan(10);
