@@ -1,5 +1,5 @@
 /** What no schema can say: names that must meet, and what a pod may do. */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, it } from "vitest";
 import { z } from "zod";
@@ -170,10 +170,12 @@ describe("the gateway's proxy", () => {
   const pattern = /location ~ "(.+)" \{/.exec(configuration)?.[1] ?? "";
 
   it("passes every path on that the edge asks a node for, and no other", ({ expect }) => {
-    const source = readText("edge/pool/node-client.ts");
-    const asked = [...source.matchAll(/`\$\{(?:url|baseUrl)\}(\/[^`]*)`/g)].map(([, path = ""]) =>
-      path.replaceAll(/\$\{[^}]*\}/g, "req_0aZ"),
+    const sources = readdirSync(join(ROOT, "edge/pool")).map((name) =>
+      readText(`edge/pool/${name}`),
     );
+    const asked = sources
+      .flatMap((source) => [...source.matchAll(/`\$\{(?:\w+\.)*\w*[uU]rl\}(\/[^`]*)`/g)])
+      .map(([, path = ""]) => path.replaceAll(/\$\{[^}]*\}/g, "req_0aZ"));
     expect(asked.length).toBeGreaterThanOrEqual(2);
     const passes = new RegExp(pattern);
     const prefix = "/10.1.2.30";

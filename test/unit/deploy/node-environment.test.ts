@@ -37,7 +37,7 @@ describe("the node's settings", () => {
       host: "0.0.0.0",
       port: base.spec.template.spec.containers[0]?.ports[0]?.containerPort,
       executionProvider: stage,
-      receipts: { url: "https://pool.edge-host/internal/receipts", spoolDirectory: "/spool" },
+      edge: { url: "https://pool.edge-host", spoolDirectory: "/spool" },
     });
   });
 
