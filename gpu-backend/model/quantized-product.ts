@@ -76,20 +76,18 @@ function multiplyInt8(builder: GraphBuilder, rows: Value, levels: Value, scales:
     builder.node("ReduceMax", [magnitudes, lastAxis], { keepdims: 1 }),
     float("smallest_peak", SMALLEST_PEAK),
   ]);
-  const largest = float("largest_level", LARGEST_LEVEL);
-  const factors = builder.node("Div", [largest, peaks]);
-  const rounded = builder.node("QuantizeLinear", [
-    builder.node("Mul", [rows, factors]),
-    float("one_level", 1),
-    zeroLevel,
-  ]);
+  // What one level is worth in each row: the operator divides by it while it rounds, in one pass.
+  const levelSizes = builder.node("Div", [peaks, float("largest_level", LARGEST_LEVEL)]);
+  const perRow = builder.node("Squeeze", [levelSizes, lastAxis]);
+  const zeroLevels = builder.node("Expand", [zeroLevel, builder.node("Shape", [perRow])]);
+  const rounded = builder.node("QuantizeLinear", [rows, perRow, zeroLevels], { axis: 0 });
   const sums = builder.node(
     "MatMulIntegerToFloat",
     [rounded, levels, float("one_level", 1), scales, zeroLevel],
     {},
     MICROSOFT_DOMAIN,
   );
-  return builder.node("Mul", [sums, builder.node("Div", [peaks, largest])]);
+  return builder.node("Mul", [sums, levelSizes]);
 }
 
 function multiplyInt4(builder: GraphBuilder, rows: Value, weight: WeightLevels): Value {
