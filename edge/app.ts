@@ -9,13 +9,19 @@ import {
 import { quoteRequestSchema } from "#shared/contracts/billing.ts";
 import { infillRequestSchema } from "#shared/contracts/infill.ts";
 import { postedReceiptSchema } from "#shared/contracts/node-wire.ts";
+import { postedHeartbeatSchema } from "#shared/contracts/pool.ts";
 import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
 import { scoreRequestSchema } from "#shared/contracts/score.ts";
 import type { AppEnvironment, Platform } from "./environment.ts";
-import { authenticate, authenticateOperator, recognize } from "./middleware/authenticate.ts";
+import {
+  authenticate,
+  authenticateOperator,
+  authenticateScaler,
+  recognize,
+} from "./middleware/authenticate.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
 import { answerError, answerNotFound, refuseMethods } from "./middleware/error-response.ts";
 import { requestId } from "./middleware/request-id.ts";
@@ -31,9 +37,11 @@ import { createInfill } from "./routes/infill.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
+import { takeHeartbeat } from "./routes/node-heartbeats.ts";
 import { createOpenApiHandler } from "./routes/openapi.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
+import { readScaling } from "./routes/scaling.ts";
 import { createScore } from "./routes/score.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
 
@@ -58,6 +66,13 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
   routeManagement(app);
   // Nodes and Stripe, by signatures of their own.
   app.post("/internal/receipts", bodyLimit(), validateBody(postedReceiptSchema), takeReceipt);
+  app.post(
+    "/internal/nodes/heartbeat",
+    bodyLimit(),
+    validateBody(postedHeartbeatSchema),
+    takeHeartbeat,
+  );
+  app.get("/internal/scaling", authenticateScaler(), readScaling);
   app.post("/internal/stripe-events", bodyLimit(), takeStripeEvent);
   return app;
 }

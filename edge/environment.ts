@@ -5,18 +5,20 @@ import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
 import type { ParsedApiKey } from "./accounts/api-key.ts";
 import type { NodePool } from "./pool/node-pool.ts";
+import type { PoolObject } from "./pool/pool-object.ts";
 import type { FaultReport } from "./report-fault.ts";
 
 /** Bindings of `wrangler.toml`: variables, secrets, objects. */
 export interface Bindings {
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
-  /** Base URLs, separated by commas. */
-  readonly NODE_URLS: string;
+  readonly POOL: DurableObjectNamespace<PoolObject>;
   /** `live` or `test`. */
   readonly KEY_ENVIRONMENT: string;
   readonly OPERATOR_SECRET: string;
   readonly KEY_TAG_SECRET: string;
   readonly GRANT_SECRET: string;
+  /** Reads how many nodes there should be, and nothing else; the operator's secret does too. */
+  readonly SCALING_SECRET?: string;
   /** Signs Stripe's events; without it there are no payments. */
   readonly STRIPE_WEBHOOK_SECRET?: string;
   /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */

@@ -7,9 +7,10 @@ import { NodePool } from "./pool/node-pool.ts";
 import { createFaultReporter } from "./report-fault.ts";
 
 export { AccountObject } from "./accounts/account-object.ts";
+export { PoolObject } from "./pool/pool-object.ts";
 
 /** A node heartbeats several times a second, and queues a request before it answers. */
-const NODE_TIMEOUTS = { modelMs: 2_000, firstFrameMs: 15_000, silenceMs: 10_000 };
+const NODE_TIMEOUTS = { cancelMs: 2_000, firstFrameMs: 5_000, silenceMs: 5_000 };
 
 const now = () => Date.now();
 const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);

@@ -4,6 +4,7 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ApiError } from "#shared/contracts/errors.ts";
+import { nodeUrlSchema } from "#shared/contracts/pool.ts";
 
 /** The checkpoint that ships with the repository. */
 export const DEFAULT_CHECKPOINT: string = fileURLToPath(
@@ -34,8 +35,16 @@ const environmentSchema = z.object({
   UNMASK_GRANT_SECRET: z
     .string("is required")
     .min(MIN_SECRET_CHARACTERS, `must have at least ${MIN_SECRET_CHARACTERS} characters`),
-  /** The edge's `/internal/receipts`; without it receipts are told in streams only. */
-  UNMASK_RECEIPT_URL: z.url("must be a URL").optional(),
+  /** The edge; without it nobody knows of the node, and receipts are told in streams only. */
+  UNMASK_EDGE_URL: z
+    .string()
+    .transform((url) => url.replace(/\/+$/, ""))
+    .pipe(nodeUrlSchema)
+    .optional(),
+  /** Where the edge reaches the node; where it listens when left out. */
+  UNMASK_NODE_URL: nodeUrlSchema.optional(),
+  /** How long a drain lets running blocks end. */
+  UNMASK_DRAIN_MS: wholeNumber(0, 3_600_000).default(8_000),
   /** Where receipts wait for the edge; this node's own, and still there after a restart. */
   UNMASK_SPOOL_DIRECTORY: z.string().optional(),
   UNMASK_NODE_ID: z.string().default(() => `${hostname()}-${process.pid}`),
@@ -59,8 +68,12 @@ export interface NodeConfig {
   readonly modelId: string;
   readonly nodeId: string;
   readonly grantSecret: string;
-  /** Where and from where receipts are posted; null for nowhere. */
-  readonly receipts: { readonly url: string; readonly spoolDirectory: string } | null;
+  /** Whose node it is, and from where receipts are posted to it; null for nobody's. */
+  readonly edge: { readonly url: string; readonly spoolDirectory: string } | null;
+  /** How long a drain lets running blocks end, milliseconds; shorter than any supervisor's patience. */
+  readonly drainMs: number;
+  /** Where the edge reaches it; null for where it listens. */
+  readonly nodeUrl: string | null;
   readonly executionProvider: "cpu" | "cuda" | "tensorrt" | "webgpu";
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threadCount: number;
@@ -91,7 +104,9 @@ export function readConfig(
     modelId: values.UNMASK_MODEL_ID ?? defaultModelId(checkpointDirectory),
     nodeId: values.UNMASK_NODE_ID,
     grantSecret: values.UNMASK_GRANT_SECRET,
-    receipts: readReceipts(values),
+    edge: readEdge(values),
+    nodeUrl: values.UNMASK_NODE_URL ?? null,
+    drainMs: values.UNMASK_DRAIN_MS,
     executionProvider: values.UNMASK_EXECUTION_PROVIDER,
     threadCount: values.UNMASK_THREADS,
     maxBatchRows: values.UNMASK_MAX_BATCH_ROWS,
@@ -101,15 +116,15 @@ export function readConfig(
 }
 
 /** Both of the two, or neither. */
-function readReceipts({
-  UNMASK_RECEIPT_URL: url,
+function readEdge({
+  UNMASK_EDGE_URL: url,
   UNMASK_SPOOL_DIRECTORY: directory,
-}: z.infer<typeof environmentSchema>): NodeConfig["receipts"] {
+}: z.infer<typeof environmentSchema>): NodeConfig["edge"] {
   if (url === undefined && directory === undefined) return null;
   if (url !== undefined && directory !== undefined) {
     return { url, spoolDirectory: resolve(directory) };
   }
-  const param = url === undefined ? "UNMASK_RECEIPT_URL" : "UNMASK_SPOOL_DIRECTORY";
+  const param = url === undefined ? "UNMASK_EDGE_URL" : "UNMASK_SPOOL_DIRECTORY";
   throw new ApiError("missing_parameter", `${param} is required with its companion.`, { param });
 }
 

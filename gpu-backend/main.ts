@@ -14,15 +14,14 @@ import { createLogger, type Logger } from "./engine/logger.ts";
 import { loadServedModel } from "./load-served-model.ts";
 import { readCheckpoint } from "./model/checkpoint.ts";
 import { createMaskPredictor } from "./model-runner/create-mask-predictor.ts";
+import { HeartbeatSender, toHeartbeat } from "./server/heartbeat-sender.ts";
 import { createNodeApp } from "./server/node-app.ts";
 import { ReceiptSpool } from "./server/receipt-spool.ts";
 import type { ServedModel } from "./server/served-model.ts";
 import { startServer } from "./server/start-server.ts";
 
-/** Longest wait for running generations to finish; shorter than any supervisor's patience. */
-const DRAIN_TIMEOUT_MS = 8_000;
-/** Wait for cancelled ones to say so: a forward pass and its last frame. */
-const CANCEL_TIMEOUT_MS = 1_000;
+/** Wait for what is handed back in the end: a forward pass and its last frame. */
+const HAND_BACK_TIMEOUT_MS = 1_000;
 const PARENT_CHECK_INTERVAL_MS = 500;
 /** Bytes that may wait for one client: more than a long generation's frames take together. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
@@ -67,30 +66,55 @@ async function startNode(
     now: Date.now,
     logger,
     heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
-    postReceipt: async (requestId, receipt) => await spool?.add(requestId, receipt),
+    postReceipt: async (jobId, receipt) => await spool?.add(jobId, receipt),
     maxUnsentBytes: MAX_UNSENT_BYTES,
   });
   const server = await startServer(app.fetch, config);
+  const heartbeats = tellEdge(config, { engine, model, url: server.url }, logger);
   return {
     url: server.url,
     model,
     async stop() {
       const drained = engine.drain();
-      await Promise.race([drained, sleep(DRAIN_TIMEOUT_MS)]);
-      engine.cancelAll();
-      await Promise.race([drained, sleep(CANCEL_TIMEOUT_MS)]);
+      void heartbeats?.send();
+      await Promise.race([drained, sleep(config.drainMs)]);
+      engine.handBackAll();
+      await Promise.race([drained, sleep(HAND_BACK_TIMEOUT_MS)]);
       await server.close();
       await spool?.stop();
+      heartbeats?.stop();
       await maskPredictor.close();
     },
   };
 }
 
 /** The way of receipts to the edge, where the operator has named one. */
-async function openSpool({ receipts }: NodeConfig, logger: Logger): Promise<ReceiptSpool | null> {
-  if (receipts === null) return null;
-  const { url, spoolDirectory: directory } = receipts;
-  return await ReceiptSpool.open({ url, directory, post: (to, init) => fetch(to, init), logger });
+async function openSpool({ edge }: NodeConfig, logger: Logger): Promise<ReceiptSpool | null> {
+  if (edge === null) return null;
+  return await ReceiptSpool.open({
+    url: `${edge.url}/internal/receipts`,
+    directory: edge.spoolDirectory,
+    post: (to, init) => fetch(to, init),
+    logger,
+  });
+}
+
+/** Tells the edge of the node for as long as it is there. */
+function tellEdge(
+  config: NodeConfig,
+  { engine, model, url }: { engine: Engine; model: ServedModel; url: string },
+  logger: Logger,
+): HeartbeatSender | null {
+  if (config.edge === null) return null;
+  const { nodeId, nodeUrl, maxBatchRows, maxQueue } = config;
+  const node = { nodeId, url: nodeUrl ?? url, maxBatchRows, maxQueue, model: model.description };
+  return new HeartbeatSender({
+    url: `${config.edge.url}/internal/nodes/heartbeat`,
+    grantSecret: config.grantSecret,
+    read: () => toHeartbeat(node, engine, Date.now()),
+    post: (to, init) => fetch(to, init),
+    logger,
+  });
 }
 
 /** What the operator can mend: a setting, a checkpoint, a port that is taken. */

@@ -4,8 +4,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { scalingAnswerSchema } from "#shared/contracts/pool.ts";
 import { startEdgeRuntime } from "./edge-runtime.ts";
 import { findFreePort, type NodeProcess, startNodeProcess } from "./node-process.ts";
+
+/** How often the edge is asked whether it has heard of the nodes. */
+const READY_INTERVAL_MS = 50;
 
 /** Secrets that edge and node share, by their binding names in `wrangler.toml`. */
 export interface StackSecrets {
@@ -38,13 +42,28 @@ export function createSecrets(): StackSecrets {
   return { OPERATOR_SECRET: secret(), KEY_TAG_SECRET: secret(), GRANT_SECRET: secret() };
 }
 
+/** Waits until the edge has heard of as many nodes. */
+export async function untilReady(
+  edgeUrl: string,
+  operatorSecret: string,
+  nodeCount: number,
+): Promise<void> {
+  const headers = { authorization: `Bearer ${operatorSecret}` };
+  for (;;) {
+    const response = await fetch(`${edgeUrl}/internal/scaling`, { headers });
+    const { ready_nodes: readyNodes } = scalingAnswerSchema.parse(await response.json());
+    if (readyNodes >= nodeCount) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_INTERVAL_MS));
+  }
+}
+
 /** Starts the node, then the edge. Nothing is left running when it throws. */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   // Known before the node starts, which posts its receipts there.
   const port = options.port === 0 ? await findFreePort() : options.port;
   const node = await startNodeProcess(
     {
-      UNMASK_RECEIPT_URL: `http://127.0.0.1:${port}/internal/receipts`,
+      UNMASK_EDGE_URL: `http://127.0.0.1:${port}`,
       UNMASK_SPOOL_DIRECTORY: join(options.directory, "receipts"),
       ...options.nodeEnvironment,
       UNMASK_GRANT_SECRET: options.secrets.GRANT_SECRET,
@@ -56,8 +75,9 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       port,
       bundleDirectory: join(options.directory, "edge"),
       stateDirectory: join(options.directory, "state"),
-      bindings: { ...options.secrets, NODE_URLS: node.url },
+      bindings: { ...options.secrets },
     });
+    await untilReady(edge.url, options.secrets.OPERATOR_SECRET, 1);
     return {
       url: edge.url,
       node,

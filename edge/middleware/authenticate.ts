@@ -56,6 +56,22 @@ export function authenticateOperator(): AppMiddleware {
   };
 }
 
+/**
+ * Lets whoever starts nodes pass: by `SCALING_SECRET`, which allows nothing else, or as the operator.
+ *
+ * @throws {ApiError} `missing_api_key`, `invalid_api_key`.
+ */
+export function authenticateScaler(): AppMiddleware {
+  return async function authenticateScaler(context, next) {
+    const presented = readPresentedKey(context.req.raw.headers, context.req.url);
+    const { OPERATOR_SECRET, SCALING_SECRET } = context.env;
+    const isScaler =
+      Boolean(SCALING_SECRET) && (await isSameSecret(presented, SCALING_SECRET ?? ""));
+    if (!isScaler && !(await isSameSecret(presented, OPERATOR_SECRET))) throw notRecognized();
+    await next();
+  };
+}
+
 async function recognizeKey(presented: string, bindings: Bindings): Promise<ParsedApiKey> {
   const key = parseApiKey(presented);
   const isOurs = key !== null && key.environment === bindings.KEY_ENVIRONMENT;

@@ -6,13 +6,7 @@
  */
 import { errorBodySchema } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
-import {
-  type Grant,
-  type NodeGenerationRequest,
-  type NodeModel,
-  nodeModelSchema,
-  type Receipt,
-} from "#shared/contracts/node-wire.ts";
+import type { Grant, NodeGenerationRequest, Receipt } from "#shared/contracts/node-wire.ts";
 import { boundSteps } from "#shared/contracts/prices.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { noReadyNode, toPublicError } from "./node-error.ts";
@@ -23,8 +17,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** How long a node may take, milliseconds. */
 export interface NodeTimeouts {
-  /** Until its answer to `GET /model`. */
-  readonly modelMs: number;
+  /** Until it has taken note of a cancelled generation. */
+  readonly cancelMs: number;
   /** Until the first frame of a generation. */
   readonly firstFrameMs: number;
   /** Longest silence after it, heartbeats counted. */
@@ -57,21 +51,6 @@ export class NodeClient {
     this.#fetch = fetch;
     this.#now = now;
     this.#timeouts = timeouts;
-  }
-
-  /**
-   * Asks what the node serves.
-   *
-   * @throws {ApiError} `no_ready_node` if it gives no proper answer in time.
-   */
-  async readModel(url: string): Promise<NodeModel> {
-    try {
-      const signal = AbortSignal.timeout(this.#timeouts.modelMs);
-      const response = await this.#fetch(`${url}/model`, { signal });
-      return nodeModelSchema.parse(await response.json());
-    } catch (cause) {
-      throw noReadyNode(cause);
-    }
   }
 
   /**
@@ -108,7 +87,7 @@ export class NodeClient {
   async cancel(url: string, order: NodeOrder): Promise<void> {
     const cancelUrl = `${url}/generations/${order.request.request_id}/cancel`;
     const authorization = await this.#authorize(order);
-    const signal = AbortSignal.timeout(this.#timeouts.modelMs);
+    const signal = AbortSignal.timeout(this.#timeouts.cancelMs);
     const init = { method: "POST", headers: { authorization }, signal };
     await this.#fetch(cancelUrl, init)
       .then((response) => response.body?.cancel())

@@ -1,27 +1,31 @@
 /**
  * The nodes that this edge sends requests to.
  *
- * Owns: what each node serves, how busy this edge keeps it.
+ * Owns: what is served, how busy this edge keeps each node.
  * Does not own: the choice (choose-node.ts), a request's way over the nodes (node-run.ts).
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { NodeModel } from "#shared/contracts/node-wire.ts";
-import { chooseNode, type NodeCandidate } from "./choose-node.ts";
+import type { NodeSnapshot } from "#shared/contracts/pool.ts";
+import {
+  boundLengthPasses,
+  boundPositions,
+  boundSteps,
+  toStepUnits,
+} from "#shared/contracts/prices.ts";
+import { chooseNode } from "./choose-node.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
 import { noReadyNode } from "./node-error.ts";
 import type { NodeEvent } from "./node-events.ts";
 import { type ChosenNode, NodeRun } from "./node-run.ts";
+import { type PoolAccess, PoolMemory } from "./pool-access.ts";
 import type { RunPosition } from "./run-progress.ts";
 
-/** How long a node's answer to `GET /model` is believed, and how long its silence. */
-const MODEL_LIFETIME_MS = 30_000;
-const ABSENCE_LIFETIME_MS = 500;
 /** How often a request that waits looks for a node. */
 const POLL_INTERVAL_MS = 250;
 /** A generation to run on the nodes. */
 export interface GenerationOrder extends Omit<NodeOrder, "attempt"> {
-  /** Base URLs of the nodes that may run it. */
-  readonly nodeUrls: readonly string[];
+  readonly pool: PoolAccess;
   /** As {@link NodePool.findModel} found it. */
   readonly model: NodeModel;
   /** Where an earlier run of it stood that broke off with its edge; from the beginning when left out. */
@@ -56,43 +60,38 @@ export interface NodeGeneration {
   cancel(): Promise<void>;
 }
 
-interface ServingNode extends NodeCandidate {
-  readonly model: NodeModel;
-}
-
 /** One edge isolate's view of the nodes. */
 export class NodePool {
   readonly #client: NodeClient;
   readonly #now: () => number;
-  readonly #known = new Map<string, { model: NodeModel | null; expiresAt: number }>();
+  readonly #memory: PoolMemory;
+  /** Requests of this isolate by the node's base URL. */
   readonly #inFlight = new Map<string, number>();
   #turn = 0;
 
   constructor(client: NodeClient, now: () => number) {
     this.#client = client;
     this.#now = now;
+    this.#memory = new PoolMemory(now);
+  }
+
+  /** The models that are served, each once, also while no node is ready. */
+  async listModels(pool: PoolAccess): Promise<readonly NodeModel[]> {
+    return (await this.#memory.read(pool)).models;
   }
 
   /**
-   * The models that nodes serve now, each once, in the nodes' order.
+   * The model of a name; for `null`, what the first ready node serves, else the first that is known.
    *
-   * @throws {ApiError} `no_ready_node` if no node answers.
+   * @throws {ApiError} `model_not_found`, or `no_ready_node` where no node was ever heard of.
    */
-  async listModels(nodeUrls: readonly string[]): Promise<NodeModel[]> {
-    const nodes = await this.#findServing(nodeUrls);
-    return [...new Map(nodes.map(({ model }) => [model.id, model])).values()];
-  }
-
-  /**
-   * The model of a name; for `null`, what the first node serves.
-   *
-   * @throws {ApiError} `model_not_found`, `no_ready_node`.
-   */
-  async findModel(nodeUrls: readonly string[], modelId: string | null): Promise<NodeModel> {
-    const serving = await this.#findServing(nodeUrls);
-    const node = serving.find(({ model }) => modelId === null || model.id === modelId);
-    if (node === undefined) throw modelNotFound();
-    return node.model;
+  async findModel(pool: PoolAccess, modelId: string | null): Promise<NodeModel> {
+    const { nodes, models } = await this.#memory.read(pool);
+    const served = [...nodes.filter(isReady).map(withStepTime), ...models];
+    if (served.length === 0) throw noReadyNode();
+    const model = served.find(({ id }) => modelId === null || id === modelId);
+    if (model === undefined) throw modelNotFound();
+    return model;
   }
 
   /**
@@ -105,10 +104,15 @@ export class NodePool {
    */
   async open(order: GenerationOrder): Promise<NodeGeneration> {
     const { signal } = order;
+    const { pool } = order;
+    const waiting = { requestId: order.request.request_id, stepUnits: boundStepUnits(order) };
     const source = {
       choose: (tried: ReadonlySet<string>, digest: string | null) =>
         this.#choose(order, tried, digest),
-      wait: (closed: AbortSignal) => sleep(POLL_INTERVAL_MS, closed),
+      wait: async (closed: AbortSignal) => {
+        await sleep(POLL_INTERVAL_MS, closed);
+        if (!closed.aborted) await this.#memory.wait(pool, waiting);
+      },
     };
     const run = new NodeRun({ order, client: this.#client, source, now: this.#now });
     let leaving: Promise<void> | null = null;
@@ -141,22 +145,18 @@ export class NodePool {
     tried: ReadonlySet<string>,
     weightsDigest: string | null,
   ): Promise<ChosenNode | null> {
-    const nodes = (await this.#listNodes(order.nodeUrls)).filter(
-      ({ model }) =>
-        model.id === order.model.id &&
-        (weightsDigest === null || model.weights_digest === weightsDigest),
+    const { nodes } = await this.#memory.read(order.pool);
+    const fitting = nodes.filter(
+      (node) =>
+        isReady(node) &&
+        node.model.id === order.model.id &&
+        (weightsDigest === null || node.model.weights_digest === weightsDigest),
     );
-    const node = chooseNode(nodes, tried, this.#turn++);
-    if (node === null) return null;
-    const countOut = this.#count(node.url);
-    return {
-      url: node.url,
-      model: node.model,
-      release: (outcome) => {
-        if (outcome === "failed") this.#known.delete(node.url);
-        countOut();
-      },
-    };
+    const candidates = fitting.map(({ url, model }) => {
+      return { url, model, inFlightCount: this.#inFlight.get(url) ?? 0 };
+    });
+    const node = chooseNode(candidates, tried, this.#turn++);
+    return node && { url: node.url, model: node.model, release: this.#count(node.url) };
   }
 
   /** Counts a request in; the function returned counts it out, once. */
@@ -170,29 +170,23 @@ export class NodePool {
       isCounted = false;
     };
   }
+}
 
-  async #findServing(nodeUrls: readonly string[]): Promise<ServingNode[]> {
-    const nodes = await this.#listNodes(nodeUrls);
-    if (nodes.length === 0) throw noReadyNode();
-    return nodes;
-  }
+/** Most step units that a generation may execute: what it adds to the work to be done while it waits. */
+function boundStepUnits({ request, model }: GenerationOrder): number {
+  const { input, parameters } = request;
+  const steps = boundSteps(parameters);
+  const positions = boundPositions(input, parameters.max_tokens, model.max_length);
+  return toStepUnits(steps + boundLengthPasses(input, steps), positions, parameters);
+}
 
-  async #listNodes(nodeUrls: readonly string[]): Promise<ServingNode[]> {
-    const models = await Promise.all(nodeUrls.map((url) => this.#findModel(url)));
-    return nodeUrls.flatMap((url, i) => {
-      const model = models[i];
-      return model ? [{ url, model, inFlightCount: this.#inFlight.get(url) ?? 0 }] : [];
-    });
-  }
+function isReady(node: NodeSnapshot): boolean {
+  return !node.is_draining;
+}
 
-  async #findModel(url: string): Promise<NodeModel | null> {
-    const known = this.#known.get(url);
-    if (known !== undefined && known.expiresAt > this.#now()) return known.model;
-    const model = await this.#client.readModel(url).catch(() => null);
-    const lifetimeMs = model === null ? ABSENCE_LIFETIME_MS : MODEL_LIFETIME_MS;
-    this.#known.set(url, { model, expiresAt: this.#now() + lifetimeMs });
-    return model;
-  }
+/** A node's model, and how fast that node is. */
+function withStepTime({ model, step_ms: stepMs }: NodeSnapshot): NodeModel {
+  return stepMs > 0 ? { ...model, step_ms: stepMs } : model;
 }
 
 async function* startWith(

@@ -7,11 +7,12 @@
  * (run-progress.ts).
  */
 import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
-import type { GenerationParameters, NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
+import type { NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
 import { noReadyNode } from "./node-error.ts";
 import type { NodeEvent, NodeProgress } from "./node-events.ts";
 import type { GenerationOrder } from "./node-pool.ts";
+import { toRemainingTime } from "./remaining-time.ts";
 import { RunProgress } from "./run-progress.ts";
 
 /** A node that was chosen for a request, which is counted in. */
@@ -285,14 +286,4 @@ class Stall {
 /** Failures of a node, not of the request; a client that left is neither. */
 function isNodeFailure(thrown: unknown): thrown is ApiError {
   return thrown instanceof ApiError && ERROR_RULES[thrown.code].isRetryable;
-}
-
-/** The parameters with what is left of their deadline. */
-function toRemainingTime(
-  parameters: GenerationParameters,
-  elapsedMs: number,
-): GenerationParameters {
-  const { deadline_ms: deadlineMs } = parameters;
-  if (deadlineMs === undefined) return parameters;
-  return { ...parameters, deadline_ms: Math.max(1, Math.floor(deadlineMs - elapsedMs)) };
 }

@@ -21,8 +21,8 @@ export interface RunPosition {
   readonly forwardPasses: number;
 }
 
-/** The beginning. */
-const BEGINNING: RunPosition = {
+/** Before the first attempt. */
+export const BEGINNING: RunPosition = {
   attempt: 0,
   weightsDigest: null,
   state: null,

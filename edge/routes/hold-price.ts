@@ -17,7 +17,7 @@ import type { AppContext } from "../environment.ts";
 import { chooseTier } from "../generations/choose-tier.ts";
 import { openAccounts } from "../open-accounts.ts";
 import { toLimitHeaders } from "./limit-headers.ts";
-import { readNodeUrls } from "./node-urls.ts";
+import { poolOf } from "./pool-of.ts";
 
 /** What a client wants generated. */
 export interface GenerationWish {
@@ -61,7 +61,7 @@ export async function holdPrice(
   const startedAt = platform.now();
   const name = wish.model === "default" ? null : (wish.model ?? null);
   const model = await platform.nodes
-    .findModel(readNodeUrls(context.env), name)
+    .findModel(poolOf(context), name)
     .catch(async (error: unknown) => {
       // Which models there are is told to live keys only.
       await accounts.authorizeKey(key, ["inference"]);

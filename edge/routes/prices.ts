@@ -13,7 +13,7 @@ import { DEFAULT_TIER, TIERS } from "#shared/contracts/tiers.ts";
 import { quoteGeneration } from "../billing/quote.ts";
 import type { AppContext, BodyContext } from "../environment.ts";
 import { checkBody } from "../middleware/check-body.ts";
-import { readNodeUrls } from "./node-urls.ts";
+import { poolOf } from "./pool-of.ts";
 
 /** `GET /v1/tiers`: the table, at the account's price. */
 export function listTiers(context: AppContext): Response {
@@ -49,7 +49,7 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
       ? checkBody(chatCompletionRequestSchema, body)
       : checkBody(completionRequestSchema, body);
   const name = request.model === "default" ? null : (request.model ?? null);
-  const model = await platform.nodes.findModel(readNodeUrls(context.env), name);
+  const model = await platform.nodes.findModel(poolOf(context), name);
   const named = request.tier || request.steps ? toTier(request) : "auto";
   const tiers: readonly Tier[] = named === "auto" ? tierSchema.options : [named];
   const answer: QuoteAnswer = {

@@ -15,10 +15,10 @@ import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { Tab } from "../billing/tab.ts";
 import type { AppContext } from "../environment.ts";
 import { openTab } from "../generations/open-tab.ts";
-import { toRemainingTime } from "../generations/remaining-time.ts";
 import { openAccounts } from "../open-accounts.ts";
+import { toRemainingTime } from "../pool/remaining-time.ts";
 import { type GenerationWish, holdPrice, inProgress } from "./hold-price.ts";
-import { readNodeUrls } from "./node-urls.ts";
+import { poolOf } from "./pool-of.ts";
 import { readClaim } from "./read-claim.ts";
 import { replay } from "./replay.ts";
 import { type RunningGeneration, watchGeneration } from "./running-generation.ts";
@@ -85,7 +85,7 @@ async function openOnNode(
   const accounts = openAccounts(context.env);
   try {
     const generation = await platform.nodes.open({
-      nodeUrls: readNodeUrls(context.env),
+      pool: poolOf(context),
       model,
       request: {
         request_id: id,

@@ -12,6 +12,8 @@ export interface EngineJob extends Schedulable {
   readonly isCancelled: boolean;
   /** True once the last event was published. */
   readonly isFinished: boolean;
+  /** True where no block is half done, so that nothing is lost by its going on at another node. */
+  readonly isBetweenBlocks: boolean;
   /** True where no pass is left from the beginning: a run that is taken up behind its last step. */
   readonly isComplete: boolean;
   /** Asks for an end at the next step; a pass that is under way still counts. */

@@ -10,6 +10,7 @@ import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { packRows, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { EngineJob } from "./engine-job.ts";
+import { type EngineLoad, readLoad, StepTimes } from "./engine-load.ts";
 import type { Logger } from "./logger.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 
@@ -22,20 +23,8 @@ export interface EngineParts {
   readonly logger: Logger;
 }
 
-/** How busy an engine is. */
-export interface EngineLoad {
-  /** Generations that have started. */
-  readonly runningCount: number;
-  /** Generations that wait for their first pass. */
-  readonly waitingCount: number;
-  /** Moving average of one denoising step, 0 before the first. */
-  readonly stepMs: number;
-}
-
 /** Longest wait that an overloaded node tells a client, seconds. */
 const MAX_RETRY_AFTER_SECONDS = 60;
-/** Weight of the newest step in the moving average. */
-const STEP_WEIGHT = 0.2;
 /** The loop hands the thread back after this long between two passes, so that requests are heard. */
 const MAX_BUSY_MS = 10;
 
@@ -46,9 +35,11 @@ export class Engine {
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #generations = new Map<string, EngineJob>();
-  #stepMs = 0;
+  readonly #stepTimes = new StepTimes();
   #isLooping = false;
   #isDraining = false;
+  /** A drain that takes too long ends everything at the next step. */
+  #isOutOfTime = false;
   #onIdle: (() => void)[] = [];
 
   constructor(parts: EngineParts) {
@@ -64,8 +55,7 @@ export class Engine {
   }
 
   get load(): EngineLoad {
-    const { waitingCount, items } = this.#scheduler;
-    return { runningCount: items.length - waitingCount, waitingCount, stepMs: this.#stepMs };
+    return readLoad(this.#scheduler.items, this.#stepTimes);
   }
 
   /**
@@ -76,7 +66,7 @@ export class Engine {
    *   `invalid_parameter` if its request id is in use.
    */
   submit(generation: EngineJob): number {
-    if (this.#isDraining) throw new ApiError("no_ready_node", "The node is shutting down.");
+    if (this.#isDraining) throw shuttingDown();
     if (this.#generations.has(generation.requestId)) {
       throw new ApiError("invalid_parameter", "The request id is in use.", { param: "request_id" });
     }
@@ -103,12 +93,12 @@ export class Engine {
     return generation !== undefined;
   }
 
-  /** Ends every generation at the next step. */
-  cancelAll(): void {
-    for (const generation of this.#generations.values()) generation.cancel();
-  }
-
-  /** Admits no more and resolves when the last generation has finished. */
+  /**
+   * Admits no more, and ends what it has so that another node can go on with it: what waits at once,
+   * what runs at the end of its block. What no other node could go on with runs to its end.
+   *
+   * @returns Resolves when the last generation has ended.
+   */
   drain(): Promise<void> {
     this.#isDraining = true;
     return new Promise((resolve) => {
@@ -117,18 +107,32 @@ export class Engine {
     });
   }
 
+  /** Ends every generation at the next step. */
+  cancelAll(): void {
+    for (const generation of this.#generations.values()) generation.cancel();
+  }
+
+  /** Ends a drain: all that is left is handed back at its next step. */
+  handBackAll(): void {
+    this.#isOutOfTime = true;
+  }
+
   /** One turn of the loop: at most one forward pass. Never rejects. */
   async #step(): Promise<void> {
     for (const generation of this.#scheduler.items) {
       if (generation.isCancelled) this.#end(generation, () => generation.finishCancelled());
       else if (generation.isComplete) this.#end(generation, () => generation.finishCompleted());
+      else if (this.#isDraining && (generation.isBetweenBlocks || this.#isOutOfTime)) {
+        this.#end(generation, () => generation.fail(shuttingDown()));
+      }
     }
     const scheduled = this.#scheduler.schedule();
     if (scheduled.length === 0) return;
     const startedAt = this.#now();
+    const shape = scheduled[0]?.passShape.key ?? "";
     await this.#runPass(scheduled);
     const elapsedMs = this.#now() - startedAt;
-    this.#stepMs += (elapsedMs - this.#stepMs) * (this.#stepMs === 0 ? 1 : STEP_WEIGHT);
+    this.#stepTimes.add(shape, elapsedMs);
   }
 
   async #runPass(scheduled: readonly EngineJob[]): Promise<void> {
@@ -219,9 +223,14 @@ export class Engine {
   }
 
   #retryAfterSeconds(): number {
-    const seconds = Math.ceil((this.#scheduler.stepsUntilRoom() * this.#stepMs) / 1000);
+    const seconds = Math.ceil((this.#scheduler.stepsUntilRoom() * this.#stepTimes.mean) / 1000);
     return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds));
   }
+}
+
+/** To be started, or gone on with, at another node. */
+function shuttingDown(): ApiError {
+  return new ApiError("no_ready_node", "The node is shutting down.");
 }
 
 /** Lets input, timers and other requests run. */

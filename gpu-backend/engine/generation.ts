@@ -111,6 +111,10 @@ export class Generation implements EngineJob {
     return this.#isFinished;
   }
 
+  get isBetweenBlocks(): boolean {
+    return !this.#isLaidOut() || this.#process.isBetweenBlocks;
+  }
+
   /** True when no step is left. */
   get isComplete(): boolean {
     return this.#process.isFinished;

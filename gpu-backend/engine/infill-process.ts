@@ -27,6 +27,7 @@ export interface GenerationProcess
     | "passesByLength"
     | "positionsComputed"
     | "fedSpan"
+    | "isBetweenBlocks"
     | "isFinished"
     | "finalEnd"
     | "forwardRows"
@@ -135,6 +136,10 @@ export class InfillProcess implements GenerationProcess {
 
   get isFinished(): boolean {
     return this.#run.process.isFinished;
+  }
+
+  get isBetweenBlocks(): boolean {
+    return this.#run.process.isBetweenBlocks;
   }
 
   get finalEnd(): number {

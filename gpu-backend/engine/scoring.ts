@@ -96,6 +96,11 @@ export class Scoring implements EngineJob {
     return this.#isFinished;
   }
 
+  /** False once noisy rows were fed: another node would have to feed them again. */
+  get isBetweenBlocks(): boolean {
+    return !this.#hasStarted;
+  }
+
   /** Never from the beginning: every answer has a noisy row. */
   get isComplete(): boolean {
     return this.#current() === undefined;

@@ -91,6 +91,11 @@ export class ReverseProcess {
     return this.#phase === "finished";
   }
 
+  /** True before the first step of a block, and where no block is denoised. */
+  get isBetweenBlocks(): boolean {
+    return this.#phase !== "blocks" || this.#walk.blockStep === 0;
+  }
+
   /** The block that is being denoised, from 0; `blockCount` when none is any more. */
   get block(): number {
     return this.#phase === "blocks" || this.#phase === "length"

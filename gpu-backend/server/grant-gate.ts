@@ -5,8 +5,10 @@
  * Does not own: what a grant must allow (generation-handler.ts), the token's format
  * (shared/contracts/signed-token.ts).
  */
+import type { z } from "zod";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { type Grant, grantSchema } from "#shared/contracts/node-wire.ts";
+import { drainOrderSchema } from "#shared/contracts/pool.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
 
 /** Used grants that are remembered until they expire; beyond it the node refuses work. */
@@ -44,12 +46,28 @@ export class GrantGate {
    * @throws {ApiError} `invalid_grant` if it is absent, forged, malformed or expired.
    */
   async verify(authorization: string | undefined): Promise<Grant> {
+    return await this.#read(authorization, grantSchema);
+  }
+
+  /**
+   * Checks an operator's order to drain, in the same header.
+   *
+   * @throws {ApiError} `invalid_grant` as {@link GrantGate.verify}.
+   */
+  async verifyDrain(authorization: string | undefined): Promise<void> {
+    await this.#read(authorization, drainOrderSchema);
+  }
+
+  async #read<Order extends { expires_at: number }>(
+    authorization: string | undefined,
+    schema: z.ZodType<Order>,
+  ): Promise<Order> {
     const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) throw invalidGrant("The request bears no grant.");
-    const grant = grantSchema.safeParse(await verifyToken(token, this.#secret));
-    if (!grant.success) throw invalidGrant("The grant is not valid.");
-    if (grant.data.expires_at <= this.#now()) throw invalidGrant("The grant has expired.");
-    return grant.data;
+    const order = schema.safeParse(await verifyToken(token, this.#secret));
+    if (!order.success) throw invalidGrant("The grant is not valid.");
+    if (order.data.expires_at <= this.#now()) throw invalidGrant("The grant has expired.");
+    return order.data;
   }
 
   /**

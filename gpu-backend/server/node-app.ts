@@ -50,6 +50,13 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     return context.json({ request_id: requestId }, 202);
   });
 
+  app.post("/drain", async (context) => {
+    await gate.verifyDrain(context.req.header("authorization"));
+    // Ends when the node has nothing left; the next heartbeat tells the edge.
+    void engine.drain();
+    return context.json({ status: "draining" }, 202);
+  });
+
   answerErrors(app, parts.logger);
   return app;
 }
@@ -58,6 +65,7 @@ function answerErrors(app: Hono<NodeEnv>, logger: Logger): void {
   const methods = { "/healthz": "GET", "/readyz": "GET", "/model": "GET" } as const;
   for (const [path, method] of Object.entries({
     ...methods,
+    "/drain": "POST",
     "/generations": "POST",
     "/generations/:id/cancel": "POST",
   })) {

@@ -12,6 +12,8 @@ import { nodeModelSchema } from "./node-wire.ts";
 export const NODE_HEARTBEAT_INTERVAL_MS = 1_000;
 /** Silence after which a node is gone: three heartbeats, and what the third may be late. */
 export const NODE_ABSENCE_MS: number = 3 * NODE_HEARTBEAT_INTERVAL_MS + 500;
+/** Goes up with what nodes of another kind would not understand: the wire, and states of runs. */
+export const NODE_VERSION = "1";
 /** Shapes whose step time a heartbeat tells, at most: those served last. */
 export const MAX_STEP_TIMES = 32;
 
@@ -19,10 +21,13 @@ export const MAX_STEP_TIMES = 32;
  * Where the edge reaches a node: `http` or `https`, a host, and a path where a proxy finds the node by
  * one. No slash at the end, no credentials, no query.
  */
-export const nodeUrlSchema: z.ZodType<string> = z
+export const nodeUrlSchema: z.ZodType<string, string> = z
   .string()
   .max(512)
-  .refine((text) => isNodeUrl(text), "is no address of a node");
+  .refine(
+    (text) => isNodeUrl(text),
+    "must be an http or https URL without credentials, query or fragment",
+  );
 
 function isNodeUrl(text: string): boolean {
   const url = URL.parse(text);
@@ -39,7 +44,7 @@ export const nodeHeartbeatSchema = z.strictObject({
   url: nodeUrlSchema,
   /** Epoch milliseconds by the node's clock; later ones replace earlier ones. */
   sent_at: z.int(),
-  /** Of the node's software. */
+  /** Of what it says and understands: {@link NODE_VERSION} of its software. */
   version: z.string().max(64),
   model: nodeModelSchema,
   /** It takes no more work. */
@@ -66,6 +71,16 @@ export type NodeHeartbeat = z.infer<typeof nodeHeartbeatSchema>;
 /** Body of the edge's `POST /internal/nodes/heartbeat`: signed with the secret of grants. */
 export const postedHeartbeatSchema = z.strictObject({ heartbeat: z.string().min(1).max(16_384) });
 export type PostedHeartbeat = z.infer<typeof postedHeartbeatSchema>;
+
+/**
+ * What a node's `POST /drain` bears, signed with the secret of grants: it takes no more, and hands back
+ * what it has for other nodes to go on with.
+ */
+export const drainOrderSchema = z.strictObject({
+  type: z.literal("drain"),
+  /** Epoch milliseconds. */
+  expires_at: z.int(),
+});
 
 /** A node as the edge last heard of it. */
 export interface NodeSnapshot extends NodeHeartbeat {

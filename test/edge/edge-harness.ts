@@ -6,6 +6,8 @@ import { toMiniflareOptions } from "../../deploy/local/worker-bundle.ts";
 import { createdAccountSchema, createdApiKeySchema } from "../../shared/contracts/accounts.ts";
 import { errorBodySchema } from "../../shared/contracts/error-body.ts";
 import type { Plan } from "../../shared/contracts/plans.ts";
+import type { NodeHeartbeat } from "../../shared/contracts/pool.ts";
+import { beatOnce, startHeart } from "../support/node-heart.ts";
 import { TEST_SECRETS } from "./test-secrets.ts";
 
 /** A running Worker. */
@@ -22,6 +24,8 @@ export interface TestEdge {
   readUsageRows(accountId: string): Promise<Record<string, unknown>[]>;
   /** Puts a message on the usage queue, as an account does. */
   sendUsage(message: unknown): Promise<void>;
+  /** Tells the edge of a node, once. */
+  beat(nodeUrl: string, changes?: Partial<NodeHeartbeat>): Promise<Response>;
   /** Account objects that exist, by id. */
   listAccountObjects(): Promise<string[]>;
   stop(): Promise<void>;
@@ -42,7 +46,7 @@ export interface TestAccount {
   readonly inferenceKeyId: string;
 }
 
-/** Starts the bundled Worker over `nodeUrls`. State is kept in memory. */
+/** Starts the bundled Worker, and tells it of the nodes at `nodeUrls`. State is kept in memory. */
 export async function startTestEdge(
   nodeUrls: readonly string[],
   bindings: Readonly<Record<string, string>> = {},
@@ -54,7 +58,8 @@ export async function startTestEdge(
       {
         ...TEST_SECRETS,
         KEY_ENVIRONMENT: "test",
-        NODE_URLS: nodeUrls.join(", "),
+        // A test that has no node says so at once, unless it is about waiting.
+        NODE_WAIT_MS: "0",
         ...bindings,
       },
       { handleStructuredLogs: ({ message }: { message: string }) => log.push(message) },
@@ -63,6 +68,10 @@ export async function startTestEdge(
   const url = (await miniflare.ready).origin;
   const database = await miniflare.getD1Database("USAGE_DATABASE");
   await applyMigrations(database);
+  const heartOf = (nodeUrl: string) => {
+    return { edgeUrl: url, nodeUrl, grantSecret: TEST_SECRETS.GRANT_SECRET };
+  };
+  const hearts = await Promise.all(nodeUrls.map((nodeUrl) => startHeart(heartOf(nodeUrl))));
   return {
     url,
     send: (method, path, options = {}) => fetch(url + path, toInit(method, options)),
@@ -78,7 +87,11 @@ export async function startTestEdge(
       await queue.send(message);
     },
     listAccountObjects: () => miniflare.listDurableObjectIds("ACCOUNTS"),
-    stop: () => miniflare.dispose(),
+    beat: async (nodeUrl, changes) => await beatOnce(heartOf(nodeUrl), changes),
+    stop: async () => {
+      for (const { stop } of hearts) stop();
+      await miniflare.dispose();
+    },
   };
 }
 

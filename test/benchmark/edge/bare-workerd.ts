@@ -18,6 +18,8 @@ const STATE_ROOT = "/dev/shm";
 const TABLES_WORKER = {
   "tables.js": `import { DurableObject } from "cloudflare:workers";
 export class AccountObject extends DurableObject {}
+export class GenerationObject extends DurableObject {}
+export class PoolObject extends DurableObject {}
 export default {
   async fetch(request, { USAGE_DATABASE }) {
     return Response.json(await USAGE_DATABASE.prepare(await request.text()).run());

@@ -10,6 +10,7 @@ import { buildScript } from "../../../deploy/local/worker-bundle.ts";
 import type { AdmissionOrder } from "../../../edge/accounts/admission.ts";
 import { hashSecret, parseApiKey } from "../../../edge/accounts/api-key.ts";
 import { STEP_UNIT_PRICES, toPlanPrice } from "../../../shared/contracts/prices.ts";
+import { startHeart } from "../../support/node-heart.ts";
 import { interleave, median, quantile } from "../measure.ts";
 import type { BenchOptions, BenchPart, BenchReport } from "../part.ts";
 import { startBareWorkerd, type WorkerModules } from "./bare-workerd.ts";
@@ -44,11 +45,14 @@ export const edgePart: BenchPart = {
     try {
       report.tell("edge: bundling the Worker");
       const script = await buildScript(directory, join("edge", "worker.ts"));
-      const bindings = { ...secrets, NODE_URLS: upstream.url };
+      const bindings = { ...secrets };
       const rounds = chooseRounds(options);
       await withEdge({ "worker.js": script }, bindings, async (url, account) => {
+        const grantSecret = secrets.GRANT_SECRET;
+        const heart = await startHeart({ edgeUrl: url, nodeUrl: upstream.url, grantSecret });
         const answers = await measureGateways(url, account, upstream, rounds, report);
         const added = await measureAdded(url, account, upstream, rounds, report);
+        heart.stop();
         await account.checkCharges(answers + added, COST);
       });
       await measureLedger(script, bindings, rounds, report);

@@ -12,6 +12,7 @@ import { NodePool } from "../../../edge/pool/node-pool.ts";
 import { errorBodySchema, toErrorBody } from "../../../shared/contracts/error-body.ts";
 import { ApiError } from "../../../shared/contracts/errors.ts";
 import { openSql } from "./accounts/open-sql.ts";
+import { createHeartbeat, createScriptedPool } from "./pool/scripted-pool.ts";
 
 vi.mock("cloudflare:workers", () => ({
   DurableObject: class {
@@ -40,8 +41,7 @@ const model = {
 };
 
 /** A node that refuses whatever reaches it: what is well-formed after all must not succeed either. */
-async function refuse(url: string): Promise<Response> {
-  if (url.endsWith("/model")) return Response.json(model);
+async function refuse(): Promise<Response> {
   const error = new ApiError("context_length_exceeded", "Too long.", { param: "input" });
   return Response.json(toErrorBody(error, null), { status: 400 });
 }
@@ -94,16 +94,20 @@ beforeAll(async () => {
     },
     { kind: "credit", amount: CREDIT, reference: "start" },
   );
-  const timeouts = { modelMs: 1_000, firstFrameMs: 1_000, silenceMs: 1_000 };
+  const timeouts = { cancelMs: 1_000, firstFrameMs: 1_000, silenceMs: 1_000 };
   const edge: App = createApp({
     now: Date.now,
     randomBytes,
     nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now),
     reportFault: (report: unknown) => faults.push(report),
   });
+  const pool = createScriptedPool([], Date.now);
+  const beat = createHeartbeat("http://node", { model });
+  const view = { nodes: [{ ...beat, heardAt: 0 }], models: [model] };
   const bindings = {
     ACCOUNTS: { getByName: () => account },
-    NODE_URLS: "http://node",
+    POOL: { getByName: () => ({ ...pool.find(), read: async () => view }) },
+    NODE_WAIT_MS: "0",
     KEY_ENVIRONMENT: "test",
     KEY_TAG_SECRET: TAG_SECRET,
     GRANT_SECRET: "the grant's secret",

@@ -25,7 +25,9 @@ describe("readConfig", () => {
       nodeId: expect.stringMatching(/./),
       executionProvider: "cpu",
       threadCount: 0,
-      receipts: null,
+      edge: null,
+      nodeUrl: null,
+      drainMs: 8_000,
       parentProcessId: null,
     });
   });
@@ -36,8 +38,10 @@ describe("readConfig", () => {
         UNMASK_NODE_PORT: "8080",
         UNMASK_NODE_HOST: "0.0.0.0",
         UNMASK_CHECKPOINT: "/models/LLaDA-8B-Instruct/",
-        UNMASK_RECEIPT_URL: "https://edge.example/internal/receipts",
+        UNMASK_EDGE_URL: "https://edge.example/",
         UNMASK_SPOOL_DIRECTORY: "/var/lib/unmask/",
+        UNMASK_NODE_URL: "https://nodes.example/10.1.2.3",
+        UNMASK_DRAIN_MS: "60000",
         UNMASK_NODE_ID: "node-7",
         UNMASK_EXECUTION_PROVIDER: "cuda",
         UNMASK_THREADS: "2",
@@ -52,10 +56,9 @@ describe("readConfig", () => {
       modelId: "LLaDA-8B-Instruct",
       nodeId: "node-7",
       grantSecret: SECRET,
-      receipts: {
-        url: "https://edge.example/internal/receipts",
-        spoolDirectory: "/var/lib/unmask",
-      },
+      edge: { url: "https://edge.example", spoolDirectory: "/var/lib/unmask" },
+      nodeUrl: "https://nodes.example/10.1.2.3",
+      drainMs: 60_000,
       executionProvider: "cuda",
       threadCount: 2,
       maxBatchRows: 16,
@@ -64,8 +67,23 @@ describe("readConfig", () => {
     });
   });
 
+  it.for([
+    "ftp://edge",
+    "https://name:word@edge",
+    "https://edge/?a",
+    "https://edge/#a",
+    "//edge",
+    "edge",
+  ])("takes no address that an edge or a node cannot have: %s", (url, { expect }) => {
+    for (const param of ["UNMASK_EDGE_URL", "UNMASK_NODE_URL"]) {
+      const environment = { UNMASK_GRANT_SECRET: SECRET, UNMASK_SPOOL_DIRECTORY: "/s" };
+      const refused = refusal({ ...environment, [param]: url });
+      expect(refused).toMatchObject({ code: "invalid_parameter", param });
+    }
+  });
+
   it("posts receipts where it has both an address and a place to keep them", ({ expect }) => {
-    const environment = { UNMASK_GRANT_SECRET: SECRET, UNMASK_RECEIPT_URL: "http://edge" };
+    const environment = { UNMASK_GRANT_SECRET: SECRET, UNMASK_EDGE_URL: "http://edge" };
     expect(refusal(environment)).toMatchObject({
       code: "missing_parameter",
       param: "UNMASK_SPOOL_DIRECTORY",

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { NodeClient } from "../../../../edge/pool/node-client.ts";
 import { createNodeRequest } from "./node-request.ts";
 
-const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
+const timeouts = { cancelMs: 500, firstFrameMs: 1_000, silenceMs: 60_000 };
 const request = createNodeRequest();
 const order = {
   request,

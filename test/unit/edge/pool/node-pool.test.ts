@@ -1,23 +1,18 @@
 import { describe, it } from "vitest";
 import { NodeClient } from "../../../../edge/pool/node-client.ts";
 import { NodePool } from "../../../../edge/pool/node-pool.ts";
-import type { NodeModel } from "../../../../shared/contracts/node-wire.ts";
 import { createNodeRequest } from "./node-request.ts";
+import { createHeartbeat, createModel, createScriptedPool } from "./scripted-pool.ts";
 
-const timeouts = { modelMs: 500, firstFrameMs: 1_000, silenceMs: 1_000 };
+const timeouts = { cancelMs: 500, firstFrameMs: 1_000, silenceMs: 1_000 };
 const QUEUED = 'data: {"type":"queued","ahead":0}\n\n';
 
-/** A pool over nodes that say `firstEvent` and hold the line, on a clock of its own. */
-function createPool(firstEvent = QUEUED) {
+/** An edge over nodes that say `firstEvent` and hold the line, on a clock of its own. */
+function createEdge(urls: readonly string[], firstEvent = QUEUED) {
   const clock = { nowMs: 0 };
-  const asked: string[] = [];
   const lines: { url: string; signal: AbortSignal | null | undefined }[] = [];
-  let isDown = false;
   const fetch = async (url: string, { signal }: RequestInit): Promise<Response> => {
-    asked.push(url);
-    if (isDown) throw new TypeError("refused");
-    if (url.endsWith("/model")) return Response.json(createModel());
-    lines.push({ url, signal });
+    lines.push({ url: url.replace("/generations", ""), signal });
     return new Response(
       new ReadableStream({
         start(controller) {
@@ -27,45 +22,33 @@ function createPool(firstEvent = QUEUED) {
     );
   };
   const now = () => clock.nowMs;
-  const pool = new NodePool(new NodeClient(fetch, now, timeouts), now);
-  const open = (nodeUrls: readonly string[]) =>
-    pool.open({
-      nodeUrls,
-      model: "llada-test",
+  const nodes = new NodePool(new NodeClient(fetch, now, timeouts), now);
+  const pool = createScriptedPool(urls, now);
+  const open = () =>
+    nodes.open({
+      pool,
+      model: createModel(),
       request: createNodeRequest(),
       billTo: "acct_1",
       grantSecret: "secret",
+      claimAttempt: async () => true,
+      waitMs: 0,
       signal: new AbortController().signal,
       onFailureReceipt: () => undefined,
     });
-  const setDown = (down: boolean) => {
-    isDown = down;
-  };
-  return { pool, clock, asked, lines, open, setDown };
+  return { nodes, pool, clock, lines, open };
 }
 
-function createModel(): NodeModel {
-  return {
-    id: "llada-test",
-    max_length: 512,
-    vocabulary_size: 10,
-    parameter_count: 10,
-    weights_digest: "ab",
-    created: 1,
-  };
-}
-
-describe("a pool", () => {
-  it("hangs up when nobody reads any more, and counts that node idle once", async ({ expect }) => {
-    const { open, lines } = createPool();
-    const nodes = ["http://a", "http://b"];
-    const first = await open(nodes);
-    const second = await open(nodes);
+describe("an edge's view of the nodes", () => {
+  it("counts a request out once, and hangs up when nobody reads any more", async ({ expect }) => {
+    const { open, lines } = createEdge(["http://a", "http://b"]);
+    const first = await open();
+    const second = await open();
     const urls = lines.map(({ url }) => url);
     expect(new Set(urls).size).toBe(2);
     for (let i = 0; i < 3; i++) second.close();
     expect(lines.map(({ signal }) => signal?.aborted)).toEqual([false, true]);
-    for (let i = 0; i < 3; i++) await open(nodes);
+    for (let i = 0; i < 3; i++) await open();
     const later = lines.slice(2).map(({ url }) => url);
     // Counted out thrice, the second node would seem idle enough for all three.
     expect(later[0]).toBe(urls[1]);
@@ -75,39 +58,37 @@ describe("a pool", () => {
   });
 
   it("hangs up on a node whose beginning is no frame", async ({ expect }) => {
-    const { open, lines } = createPool("data: nonsense\n\n");
-    await expect(open(["http://a"])).rejects.toMatchObject({ code: "node_failed" });
+    const { open, lines } = createEdge(["http://a"], "data: nonsense\n\n");
+    await expect(open()).rejects.toMatchObject({ code: "node_failed" });
     expect(lines.map(({ signal }) => signal?.aborted)).toEqual([true]);
   });
 
-  it("asks a node for its model every 30 seconds, an absent one every half", async ({ expect }) => {
-    const { pool, clock, asked, setDown } = createPool();
-    const list = () => pool.listModels(["http://a"]);
-    await list();
-    clock.nowMs = 29_999;
-    await list();
-    expect(asked).toHaveLength(1);
-    clock.nowMs = 30_000;
-    setDown(true);
-    await expect(list()).rejects.toMatchObject({ code: "no_ready_node" });
-    await expect(list()).rejects.toMatchObject({ code: "no_ready_node" });
-    expect(asked).toHaveLength(2);
-    setDown(false);
-    clock.nowMs = 30_500;
-    expect(await list()).toHaveLength(1);
+  it("sends nothing to a node that drains, nor to one of another model", async ({ expect }) => {
+    const { pool, open, lines } = createEdge(["http://a", "http://b", "http://c"]);
+    pool.members.hear(createHeartbeat("http://a", { is_draining: true, sent_at: 1 }), 0);
+    const model = createModel({ id: "another" });
+    pool.members.hear(createHeartbeat("http://b", { model, sent_at: 1 }), 0);
+    for (let i = 0; i < 3; i++) await open();
+    expect(new Set(lines.map(({ url }) => url))).toEqual(new Set(["http://c"]));
   });
 
-  it("forgets a node's model when the node cannot be reached", async ({ expect }) => {
-    const { open, asked, setDown } = createPool();
-    await open(["http://a"]);
-    setDown(true);
-    await expect(open(["http://a"])).rejects.toMatchObject({ code: "no_ready_node" });
-    setDown(false);
-    await open(["http://a"]);
-    expect(asked.filter((url) => url.endsWith("/model"))).toHaveLength(2);
+  it("without a node has none ready", async ({ expect }) => {
+    await expect(createEdge([]).open()).rejects.toMatchObject({ code: "no_ready_node" });
   });
+});
 
-  it("without nodes has none ready", async ({ expect }) => {
-    await expect(createPool().open([])).rejects.toMatchObject({ code: "no_ready_node" });
+describe("the models", () => {
+  it("are there while no node is, and have the step time of a node that is", async ({ expect }) => {
+    const { nodes, pool } = createEdge([]);
+    await expect(nodes.findModel(pool, null)).rejects.toMatchObject({ code: "no_ready_node" });
+    const later = createEdge([]);
+    later.pool.models.push(createModel());
+    expect(await later.nodes.findModel(later.pool, null)).toEqual(createModel());
+    expect(await later.nodes.listModels(later.pool)).toEqual([createModel()]);
+    const other = later.nodes.findModel(later.pool, "another");
+    await expect(other).rejects.toMatchObject({ code: "model_not_found", param: "model" });
+    const fast = createEdge([]);
+    fast.pool.members.hear(createHeartbeat("http://a", { step_ms: 12.5 }), 0);
+    expect(await fast.nodes.findModel(fast.pool, "llada-test")).toMatchObject({ step_ms: 12.5 });
   });
 });

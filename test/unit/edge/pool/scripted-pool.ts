@@ -1,0 +1,84 @@
+import type { PoolAccess, PoolStub } from "../../../../edge/pool/pool-access.ts";
+import { PoolMembers, type WaitingRequest } from "../../../../edge/pool/pool-members.ts";
+import type { NodeModel } from "../../../../shared/contracts/node-wire.ts";
+import { NODE_VERSION, type NodeHeartbeat } from "../../../../shared/contracts/pool.ts";
+
+export function createModel(changes: Partial<NodeModel> = {}): NodeModel {
+  return {
+    id: "llada-test",
+    max_length: 512,
+    vocabulary_size: 10,
+    parameter_count: 10,
+    weights_digest: "ab",
+    created: 1,
+    ...changes,
+  };
+}
+
+/** What an idle node says. */
+export function createHeartbeat(url: string, changes: Partial<NodeHeartbeat> = {}): NodeHeartbeat {
+  return {
+    type: "heartbeat",
+    node_id: url,
+    url,
+    sent_at: 0,
+    version: NODE_VERSION,
+    model: createModel(),
+    is_draining: false,
+    max_batch_rows: 8,
+    max_queue: 64,
+    running_count: 0,
+    waiting_count: 0,
+    running_step_units: 0,
+    queued_step_units: 0,
+    step_ms: 0,
+    step_times: [],
+    ...changes,
+  };
+}
+
+/** A pool in this process, and what it was asked. */
+export interface ScriptedPool extends PoolAccess {
+  readonly members: PoolMembers;
+  /** Models that are known beside those of the nodes. */
+  readonly models: NodeModel[];
+  readCount: number;
+  readonly waiting: WaitingRequest[];
+  /** What the platform was left to end. */
+  readonly leftOver: Promise<unknown>[];
+  /** What its object answers with in place of a view, while it is set. */
+  failure: Error | null;
+}
+
+export function createScriptedPool(urls: readonly string[], now: () => number): ScriptedPool {
+  const members = new PoolMembers();
+  for (const url of urls) members.hear(createHeartbeat(url), now());
+  const view = () => {
+    const nodes = members.listNodes(now());
+    return { nodes, models: [...nodes.map(({ model }) => model), ...pool.models] };
+  };
+  const stub = {
+    hear: async () => undefined,
+    read: async () => {
+      pool.readCount += 1;
+      if (pool.failure !== null) throw pool.failure;
+      return view();
+    },
+    wait: async (request: WaitingRequest) => {
+      pool.waiting.push(request);
+      return view();
+    },
+    readScaling: () => Promise.reject(new Error("nobody asks here")),
+  } satisfies PoolStub;
+  const pool: ScriptedPool = {
+    members,
+    models: [],
+    readCount: 0,
+    waiting: [],
+    leftOver: [],
+    failure: null,
+    find: () => stub,
+    waitUntil: (work) => void pool.leftOver.push(work),
+  };
+  return pool;
+}
