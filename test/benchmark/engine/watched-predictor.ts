@@ -9,9 +9,9 @@ export function watchPredictor(
   return new Proxy(predictor, {
     get(target, key) {
       if (key === "predict") {
-        return (batch: CanvasBatch) => {
+        return (...[batch, ...rest]: Parameters<MaskPredictor["predict"]>) => {
           see(batch);
-          return target.predict(batch);
+          return target.predict(batch, ...rest);
         };
       }
       // Bound, for private members are not the proxy's.
