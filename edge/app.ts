@@ -7,6 +7,7 @@ import {
   rotateKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
 import { quoteRequestSchema } from "#shared/contracts/billing.ts";
+import { generationRequestSchema } from "#shared/contracts/generations.ts";
 import { infillRequestSchema } from "#shared/contracts/infill.ts";
 import { postedReceiptSchema } from "#shared/contracts/node-wire.ts";
 import { postedHeartbeatSchema } from "#shared/contracts/pool.ts";
@@ -32,6 +33,12 @@ import { createAccount, creditAccount } from "./routes/accounts.ts";
 import { createChatCompletion } from "./routes/chat-completions.ts";
 import { createCompletion } from "./routes/completions.ts";
 import { createDocsHandler } from "./routes/docs.ts";
+import {
+  cancelGeneration,
+  createGeneration,
+  retrieveGeneration,
+  streamGeneration,
+} from "./routes/generations.ts";
 import { answerHealth } from "./routes/health.ts";
 import { createInfill } from "./routes/infill.ts";
 import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
@@ -93,8 +100,20 @@ function routeGenerations(app: Hono<AppEnvironment>): void {
     validateBody(completionRequestSchema),
     createCompletion,
   );
+  app.post(
+    "/v1/generations",
+    recognize(),
+    bodyLimit(),
+    validateBody(generationRequestSchema),
+    createGeneration,
+  );
   app.post("/v1/infill", recognize(), bodyLimit(), validateBody(infillRequestSchema), createInfill);
   app.post("/v1/score", recognize(), bodyLimit(), validateBody(scoreRequestSchema), createScore);
+
+  const reader = authenticate("inference");
+  app.get("/v1/generations/:id", reader, retrieveGeneration);
+  app.get("/v1/generations/:id/events", reader, streamGeneration);
+  app.post("/v1/generations/:id/cancel", reader, cancelGeneration);
 }
 
 /** What there is, and what it costs. */

@@ -4,6 +4,7 @@ import type { RandomBytes } from "#shared/contracts/base62.ts";
 import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
 import type { ParsedApiKey } from "./accounts/api-key.ts";
+import type { GenerationHost } from "./generations/generation-host.ts";
 import type { NodePool } from "./pool/node-pool.ts";
 import type { PoolObject } from "./pool/pool-object.ts";
 import type { FaultReport } from "./report-fault.ts";
@@ -11,6 +12,7 @@ import type { FaultReport } from "./report-fault.ts";
 /** Bindings of `wrangler.toml`: variables, secrets, objects. */
 export interface Bindings {
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
+  readonly GENERATIONS: DurableObjectNamespace<GenerationHost>;
   readonly POOL: DurableObjectNamespace<PoolObject>;
   /** `live` or `test`. */
   readonly KEY_ENVIRONMENT: string;
@@ -26,6 +28,9 @@ export interface Bindings {
   readonly RECEIPT_GRACE_MS: string;
   /** How long a request without a deadline waits for a node, milliseconds. */
   readonly NODE_WAIT_MS: string;
+  /** How long a generation runs on with nobody reading, and how long its events are kept after its end. */
+  readonly READER_GRACE_MS: string;
+  readonly GENERATION_RETENTION_MS: string;
   /** Where the usage queue's messages end. */
   readonly USAGE_DATABASE: D1Database;
 }

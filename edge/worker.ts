@@ -1,7 +1,8 @@
 /** The Worker's entry: the platform's own clock, random bytes, fetch and log, put together. */
 import { createApp } from "./app.ts";
 import { writeUsage } from "./billing/write-usage.ts";
-import type { Bindings } from "./environment.ts";
+import type { Bindings, Platform } from "./environment.ts";
+import { GenerationHost } from "./generations/generation-host.ts";
 import { NodeClient } from "./pool/node-client.ts";
 import { NodePool } from "./pool/node-pool.ts";
 import { createFaultReporter } from "./report-fault.ts";
@@ -16,12 +17,20 @@ const now = () => Date.now();
 const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);
 // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
 const writeLine = (line: string) => console.error(line);
-const app = createApp({
+const platform: Platform = {
   now,
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
   nodes: new NodePool(client, now),
   reportFault: createFaultReporter(writeLine),
-});
+};
+const app = createApp(platform);
+
+/** The runtime makes these itself, so that what they take is given here. */
+export class GenerationObject extends GenerationHost {
+  constructor(state: DurableObjectState, bindings: Bindings) {
+    super(state, bindings, platform);
+  }
+}
 
 export default {
   fetch: app.fetch,

@@ -48,6 +48,11 @@ export function answerStreamed(
       platform.reportFault({ requestId, error, thrown });
     },
   });
+  return answerEvents(context, stream);
+}
+
+/** Answers with server-sent events as they come. */
+export function answerEvents(context: AppContext, stream: ReadableStream<Uint8Array>): Response {
   context.header("content-type", "text/event-stream; charset=utf-8");
   // Nothing on the way may keep, compress or hold back the stream.
   context.header("content-encoding", "identity");

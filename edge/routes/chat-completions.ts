@@ -7,14 +7,14 @@ import {
 import type { BodyContext } from "../environment.ts";
 import { chatSkin } from "../streaming/openai-skin.ts";
 import { answerStreamed, answerWhole } from "./answer-generation.ts";
-import { startGeneration } from "./start-generation.ts";
+import { beginGeneration } from "./begin-generation.ts";
 
 /** `POST /v1/chat/completions`. Walk: step 4. */
 export async function createChatCompletion(
   context: BodyContext<ChatCompletionRequest>,
 ): Promise<Response> {
   const { body } = context.var;
-  const generation = await startGeneration(context, {
+  const generation = await beginGeneration(context, {
     model: body.model,
     tier: toTier(body),
     input: toNodeInput(body),

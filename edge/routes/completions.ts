@@ -7,12 +7,12 @@ import {
 import type { BodyContext } from "../environment.ts";
 import { completionSkin } from "../streaming/openai-skin.ts";
 import { answerStreamed, answerWhole } from "./answer-generation.ts";
-import { startGeneration } from "./start-generation.ts";
+import { beginGeneration } from "./begin-generation.ts";
 
 /** `POST /v1/completions`. Walk: step 4. */
 export async function createCompletion(context: BodyContext<CompletionRequest>): Promise<Response> {
   const { body } = context.var;
-  const generation = await startGeneration(context, {
+  const generation = await beginGeneration(context, {
     model: body.model,
     tier: toTier(body),
     input: toNodeInput(body),

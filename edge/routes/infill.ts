@@ -6,10 +6,10 @@ import {
   toInfillParameters,
 } from "#shared/contracts/infill.ts";
 import { toTier } from "#shared/contracts/public-api.ts";
-import { fillTemplate, joinHoles } from "#shared/contracts/template.ts";
+import { fillTemplate } from "#shared/contracts/template.ts";
 import type { BodyContext } from "../environment.ts";
-import { readToEnd } from "../streaming/read-to-end.ts";
-import { startGeneration } from "./start-generation.ts";
+import { answerHosted, readHosted } from "./answer-hosted.ts";
+import { hostGeneration } from "./host-generation.ts";
 
 /**
  * `POST /v1/infill`. Walk: step 4.
@@ -18,29 +18,23 @@ import { startGeneration } from "./start-generation.ts";
  */
 export async function createInfill(context: BodyContext<InfillRequest>): Promise<Response> {
   const { body } = context.var;
-  const generation = await startGeneration(context, {
+  const { template } = body;
+  const hosted = await hostGeneration(context, {
     model: body.model,
     tier: toTier(body),
     input: toInfillInput(body),
     toParameters: (tier) => toInfillParameters(body, tier),
     maxPrice: body.max_price,
+    template,
+    isBackground: false,
     body,
   });
-  try {
-    const { holes: filled, usage } = await readToEnd(generation.events);
-    const holes = joinHoles(body.template, filled ?? []);
-    if (holes === null) throw new ApiError("node_failed", "The node did not fill every hole.");
-    const answer: InfillAnswer = {
-      id: generation.id,
-      object: "infill",
-      created: Math.floor(generation.createdAt / 1000),
-      model: generation.model.id,
-      text: fillTemplate(body.template, holes),
-      holes,
-      usage,
-    };
-    return context.json(answer);
-  } finally {
-    generation.finish();
+  if (body.stream) return await answerHosted(context, hosted);
+  const { id, created, model, holes, usage } = await readHosted(context, hosted);
+  if (holes === null || usage === null) {
+    throw new ApiError("cancelled", "The generation was cancelled.");
   }
+  const text = fillTemplate(template, holes);
+  const answer: InfillAnswer = { id, object: "infill", created, model, text, holes, usage };
+  return context.json(answer);
 }

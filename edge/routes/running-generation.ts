@@ -52,14 +52,8 @@ export interface RunningParts {
   readonly end: (lastWork: Promise<void>) => void;
 }
 
-/** A generation on a node. */
-export interface WatchedGeneration extends RunningGeneration {
-  /** What the node says, for whoever does not read {@link RunningGeneration.events}. */
-  readonly frames: AsyncGenerator<NodeEvent, void, void>;
-}
-
 /** Watches a generation. A client's leaving is told by its signal, or by {@link RunningGeneration.abandon}. */
-export function watchGeneration(parts: RunningParts): WatchedGeneration {
+export function watchGeneration(parts: RunningParts): RunningGeneration {
   const { id, generation, tab, clientSignal } = parts;
   const heard = new Heard();
   const events = observe(generation.events, heard, tab);
@@ -89,7 +83,6 @@ export function watchGeneration(parts: RunningParts): WatchedGeneration {
     id,
     model: generation.model,
     createdAt: parts.createdAt,
-    frames: events,
     events: relay(events, parts),
     // The reading may break off before the signal's own listener is called.
     finish: () => leave(clientSignal.aborted ? "abandoned" : "finished"),

@@ -46,7 +46,7 @@ export const generationSchema = z.strictObject({
   /** Why it failed or was cancelled. */
   error: errorBodySchema.shape.error.nullable(),
 });
-export type GenerationObject = z.infer<typeof generationSchema>;
+export type Generation = z.infer<typeof generationSchema>;
 
 /** One event of the native stream. */
 export const generationEventSchema = z.discriminatedUnion("type", [

@@ -113,3 +113,9 @@ export function toNativeParameters(request: GenerationRequest, tier: Tier): Gene
   const max_tokens = countHoleTokens(template);
   return toGenerationParameters({ ...request, max_tokens, early_exit: false }, tier);
 }
+
+/** Query of `GET /v1/generations/{id}/events`. */
+export const eventsQuerySchema = z.strictObject({
+  /** Number of the last event already seen; `Last-Event-ID` goes before it. */
+  after: z.coerce.number().int().min(0).default(0),
+});

@@ -32,6 +32,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "edge/billing": ["shared", "cloudflare:workers", "zod", "stripe"],
   "edge/pool": ["shared", "cloudflare:workers", "zod"],
   "edge/streaming": ["shared", "zod"],
+  "edge/generations": [
+    "shared",
+    "cloudflare:workers",
+    "edge/accounts",
+    "edge/billing",
+    "edge/pool",
+    "edge/streaming",
+    "edge/environment.ts",
+    "edge/open-",
+  ],
   "edge/console": [
     "shared/sdk",
     "shared/contracts/ledger-chain.ts",

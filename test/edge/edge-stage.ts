@@ -12,15 +12,19 @@ export interface EdgeStage {
   node: ScriptedNode;
   edge: TestEdge;
   account: TestAccount;
+  /** Opens another account. */
+  openAccount(): Promise<TestAccount>;
 }
 
 /** A scripted node, an edge over it and an account of their own for the file that calls this. */
-export function useEdgeStage(): EdgeStage {
+export function useEdgeStage(bindings: Readonly<Record<string, string>> = {}): EdgeStage {
   const stage: Partial<EdgeStage> = {};
   beforeAll(async () => {
     stage.node = await startScriptedNode();
-    stage.edge = await startTestEdge([stage.node.url]);
-    stage.account = await createTestAccount(stage.edge);
+    const edge = await startTestEdge([stage.node.url], bindings);
+    stage.edge = edge;
+    stage.openAccount = () => createTestAccount(edge);
+    stage.account = await createTestAccount(edge);
   });
   afterAll(() => Promise.all([stage.edge?.stop(), stage.node?.stop()]));
   return stage as EdgeStage;
