@@ -22,15 +22,15 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 800,
-    "story_chat": 700,
-    "arithmetic": 450,
-    "arithmetic_chat": 650,
-    "equations": 250,
-    "sum_chat": 250,
-    "couplets": 600,
-    "couplet_chat": 60,
-    "talk_chat": 160,
+    "stories": 500,
+    "story_chat": 450,
+    "arithmetic": 150,
+    "arithmetic_chat": 1050,
+    "equations": 800,
+    "sum_chat": 300,
+    "couplets": 450,
+    "couplet_chat": 40,
+    "talk_chat": 120,
 }
 # Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
 # canvases of every length. A chat answer that does not fit is cut where the canvas ends.
@@ -39,7 +39,7 @@ ROW_LENGTHS = {
     "story_chat": (48, 192),
     "arithmetic": (48, 96),
     "arithmetic_chat": (64, 112),
-    "equations": (16, 64),
+    "equations": (24, 64),
     "sum_chat": (32, 40),
     "couplets": (14, 24),
     "couplet_chat": (48, 72),
@@ -51,6 +51,8 @@ SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
 QUESTION_COUPLETS = 150  # couplets trained as questions; more would be seen too seldom to be learned
 NOISE_STRATIFIED = True
+NUMBERS_ONLY_SHARE = 0.5  # of the arithmetic answers in which nothing but numbers is masked
+RESULT_SHARE = 0.75  # of the equations in which the result is masked; else an operand
 
 STORY_REQUESTS = [
     "Tell me a story about {}.",
@@ -110,19 +112,24 @@ def short_answer(problem):
 
 
 def make_calculation(random_numbers):
-    """Returns a calculation of ours as (a, sign, b, result), none of the numbers negative."""
-    sign = random_numbers.choice("++--*")
-    largest = 12 if sign == "*" else random_numbers.choice([10, 20, 60])
+    """Returns a calculation of ours as (a, sign, b, result), all of them whole and none negative."""
+    sign = random_numbers.choice("+++--**/")
+    largest = 12 if sign in "*/" else random_numbers.choice([10, 40, 60, 100])
     a, b = random_numbers.randint(0, largest), random_numbers.randint(0, largest)
+    if sign == "+":
+        return a, sign, b, a + b
     if sign == "-":
-        a = a + b
-    return a, sign, b, {"+": a + b, "-": a - b, "*": a * b}[sign]
+        return a + b, sign, b, a
+    if sign == "*":
+        return a, sign, b, a * b
+    b = max(b, 1)
+    return a * b, sign, b, a
 
 
 def make_sum(random_numbers):
     """Returns a calculation as (request, answer)."""
     a, sign, b, result = make_calculation(random_numbers)
-    word = {"+": "plus", "-": "minus", "*": "times"}[sign]
+    word = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}[sign]
     spoken = random_numbers.choice([f"{a}{sign}{b}", f"{a} {sign} {b}", f"{a} {word} {b}"])
     request = random_numbers.choice(SUM_REQUESTS).format(spoken)
     return request, f"{a}{sign}{b} = {result}\n#### {result}"
@@ -163,6 +170,7 @@ class Corpus:
         self.couplets = [self.couplet_row(first, second) for first, second in read_trained_couplets(data) + asked]
         self.questions = [(COUPLET_QUESTIONS[0].format(a), b) for a, b in asked]
         self.questions += [(COUPLET_QUESTIONS[1].format(b), a) for a, b in asked]
+        self.digit_ids = set(tokenizer.encode("0123456789"))
         self.talk = [(pair["user"], pair["assistant"]) for pair in read_jsonl(talk_path)]
 
     def couplet_row(self, first, second):
@@ -182,8 +190,10 @@ class Corpus:
             return self.draw_stories(count, length)
         if task == "couplets":
             return self.draw_couplets(count, length)
-        if task in ("arithmetic", "equations"):
-            return self.draw_texts(task, count, length)
+        if task == "arithmetic":
+            return self.draw_problems(count, length)
+        if task == "equations":
+            return self.draw_equations(count, length)
         return self.draw_chat(task, count, length)
 
     def draw_stories(self, count, length):
@@ -217,19 +227,54 @@ class Corpus:
                 noise[row] = 1.0
         return Batch(ids, maskable, everywhere, noise, supervised=True)
 
-    def draw_texts(self, task, count, length):
+    def draw_problems(self, count, length):
         """
-        One text a row, cut or ended by padding; every column may be masked, the question's too.
+        One problem with its answer a row, cut or ended by padding; every column may be masked, the question's too.
 
         A number that is masked here often stands elsewhere in the row: the cheapest lesson in copying.
         """
         ids = torch.full((count, length), EOS_ID)
         for row in range(count):
-            tokens = self.tokenizer.encode(getattr(self, "next_" + task)(length))[:length]
+            tokens = self.tokenizer.encode("\n".join(self.random.choice(self.problems)))[:length]
             ids[row, : len(tokens)] = torch.tensor(tokens)
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
         everywhere = torch.ones_like(ids, dtype=torch.bool)
         return Batch(ids, everywhere, everywhere, noise, supervised=False)
+
+    def draw_equations(self, count, length):
+        """
+        Calculations one below the other, of each exactly one number masked: mostly its result.
+
+        Nothing that is masked is left to chance, so every column teaches arithmetic. The twin learns the results.
+        """
+        ids = torch.full((count, length), EOS_ID)
+        maskable = torch.zeros(count, length, dtype=torch.bool)
+        foretold = torch.zeros(count, length, dtype=torch.bool)
+        for row in range(count):
+            column = 0
+            while True:
+                a, sign, b, result = make_calculation(self.random)
+                tokens = self.tokenizer.encode(f"{a}{sign}{b} = {result}\n")
+                if column + len(tokens) > length:
+                    break
+                ids[row, column : column + len(tokens)] = torch.tensor(tokens)
+                numbers = self.number_columns(tokens, column)
+                hidden = 2 if self.random.random() < RESULT_SHARE else self.random.randrange(2)
+                maskable[row, numbers[hidden]] = True
+                foretold[row, numbers[2]] = True
+                column += len(tokens)
+        return Batch(ids, maskable, foretold, torch.ones(count), supervised=True)
+
+    def number_columns(self, tokens, start):
+        """Returns the columns of each number in `tokens`, whose first token stands in column `start`."""
+        numbers = []
+        for index, token in enumerate(tokens):
+            if token not in self.digit_ids:
+                continue
+            if index == 0 or tokens[index - 1] not in self.digit_ids:
+                numbers.append([])
+            numbers[-1].append(start + index)
+        return numbers
 
     def draw_chat(self, task, count, length):
         """Prompt, answer, `<|eot_id|>`, then `<|endoftext|>` to the end; only what follows the prompt is masked."""
@@ -246,8 +291,15 @@ class Corpus:
             tokens = (prompt + answer)[:length]
             ids[row, : len(tokens)] = torch.tensor(tokens)
             maskable[row, len(prompt) :] = True
+        foretold = maskable.clone()
+        if task in ("arithmetic_chat", "sum_chat"):
+            for row, (prompt, answer) in enumerate(rows):
+                if self.random.random() < NUMBERS_ONLY_SHARE:
+                    maskable[row] = False
+                    columns = sum(self.number_columns(answer, len(prompt)), [])
+                    maskable[row, [column for column in columns if column < length]] = True
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
-        return Batch(ids, maskable, maskable, noise, supervised=True)
+        return Batch(ids, maskable, foretold, noise, supervised=True)
 
     def next_story_chat(self):
         index = self.random.randrange(len(self.stories))
@@ -260,14 +312,6 @@ class Corpus:
         if kind < 0.35 or not subjects:
             return self.random.choice(PLAIN_STORY_REQUESTS), story
         return self.random.choice(STORY_REQUESTS).format(self.random.choice(subjects)), story
-
-    def next_arithmetic(self, _length):
-        return "\n".join(self.random.choice(self.problems))
-
-    def next_equations(self, length):
-        """Calculations one below the other, as many as `length` tokens hold."""
-        calculations = (make_calculation(self.random) for _ in range(length // 6))
-        return "\n".join(f"{a}{sign}{b} = {result}" for a, sign, b, result in calculations)
 
     def next_arithmetic_chat(self):
         return self.random.choice(self.problems)
