@@ -44,7 +44,11 @@ function readFlags(): { options: BenchOptions; file: string; parts: readonly Ben
 /** The commit, with a `+` where files differ from it. */
 function readCommit(): string {
   const git = (...parameters: string[]) =>
-    execFileSync("git", parameters, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
+    execFileSync("git", parameters, {
+      cwd: import.meta.dirname,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   try {
     return git("rev-parse", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
   } catch {
