@@ -209,9 +209,11 @@ describe("the repository", () => {
       "edge/console/vite.config.ts",
       "gpu-backend/main.ts",
       "gpu-backend/cli.ts",
+      "gpu-backend/evaluation/evaluate.ts",
       "gpu-backend/model-runner/session-worker.ts",
       "deploy/local/start.ts",
       "deploy/local/test.ts",
+      "deploy/docker/drain.ts",
     ];
     const reached = reachable([...tests, ...programs]);
     const owned = sources.filter((file) =>
