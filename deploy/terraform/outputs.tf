@@ -22,7 +22,7 @@ output "grant_secret" {
 
 output "scaling_secret" {
   description = "For the autoscaler."
-  value       = random_password.scaling.result
+  value       = local.generated_secrets["SCALING_SECRET"]
   sensitive   = true
 }
 

@@ -1,15 +1,9 @@
 # One source for what edge and pool share. Replacing one: `terraform apply -replace 'random_password.secret["NAME"]'`,
 # then hand the outputs out again, as at first (deploy/README.md).
 resource "random_password" "secret" {
-  for_each = toset(["OPERATOR_SECRET", "KEY_TAG_SECRET", "GRANT_SECRET"])
+  for_each = toset(["OPERATOR_SECRET", "KEY_TAG_SECRET", "GRANT_SECRET", "SCALING_SECRET"])
   length   = 64
   special  = false
-}
-
-# With it the autoscaler asks the edge how many nodes it wants.
-resource "random_password" "scaling" {
-  length  = 64
-  special = false
 }
 
 locals {

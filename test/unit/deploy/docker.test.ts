@@ -142,6 +142,7 @@ describe("the image", () => {
   const { files, packages } = reachableFrom([
     "gpu-backend/main.ts",
     "gpu-backend/model-runner/session-worker.ts",
+    "deploy/docker/drain.ts",
   ]);
   const ignored = readText(".dockerignore")
     .split("\n")
@@ -150,7 +151,7 @@ describe("the image", () => {
   it("has every file that the node imports, and what Node resolves it by", ({ expect }) => {
     expect(files.size).toBeGreaterThan(50);
     const missing = [...files].filter(
-      (file) => !copied.some((path) => file.startsWith(`${path}/`)),
+      (file) => !copied.some((path) => file === path || file.startsWith(`${path}/`)),
     );
     expect(missing).toEqual([]);
     expect(copied).toContain("package.json");

@@ -4,8 +4,13 @@ import { dirname, join, normalize } from "node:path";
 import { describe, it } from "vitest";
 import { z } from "zod";
 import { MAX_DEADLINE_MS, MAX_NODE_BODY_BYTES } from "#shared/contracts/limits.ts";
-import { nodeUrlSchema, scalingAnswerSchema } from "#shared/contracts/pool.ts";
+import {
+  NODE_HEARTBEAT_INTERVAL_MS,
+  nodeUrlSchema,
+  scalingAnswerSchema,
+} from "#shared/contracts/pool.ts";
 import { findDeployment, findDeployments } from "./deployment-shape.ts";
+import { deploymentEnvironment } from "./read-environment.ts";
 import { ROOT, readManifests, readText } from "./read-manifests.ts";
 
 const manifests = readManifests();
@@ -154,10 +159,9 @@ describe("a pod", () => {
   });
 
   it("has the longest generation's time to end in", ({ expect }) => {
-    const sleepSchema = z.object({ sleep: z.object({ seconds: z.int() }) });
-    const [container] = node.spec.template.spec.containers;
-    const { seconds } = sleepSchema.parse(container?.lifecycle?.preStop).sleep;
-    const longestSeconds = MAX_DEADLINE_MS / 1_000 + seconds;
+    const drainMs = Number(deploymentEnvironment(node)["UNMASK_DRAIN_MS"]);
+    expect(drainMs).toBeGreaterThanOrEqual(MAX_DEADLINE_MS);
+    const longestSeconds = (drainMs + 2 * NODE_HEARTBEAT_INTERVAL_MS) / 1_000;
     for (const { spec } of deployments) {
       const graceSeconds = spec.template.spec.terminationGracePeriodSeconds;
       expect(graceSeconds).toBeGreaterThanOrEqual(longestSeconds + 30);

@@ -38,6 +38,7 @@ describe("the node's settings", () => {
       port: base.spec.template.spec.containers[0]?.ports[0]?.containerPort,
       executionProvider: stage,
       edge: { url: "https://pool.edge-host", spoolDirectory: "/spool" },
+      nodeUrl: "https://pool.nodes-host/10.1.2.3",
     });
   });
 
