@@ -128,7 +128,7 @@ describe("the pages", () => {
   });
 
   it("name error codes, settings and log lines that the code has", ({ expect }) => {
-    const code = `${exportingSources()}${readText("shared/contracts/errors.ts")}${readText("gpu-backend/config.ts")}`;
+    const code = `${exportingSources()}${readText("shared/contracts/errors.ts")}${readText("gpu-backend/config.ts")}${readText("edge/environment.ts")}`;
     const words = pages.flatMap((page) =>
       [...page.matchAll(/`((?:UNMASK_)?[A-Za-z]+(?:_[A-Za-z]+)+)`/g)].map(([, word = ""]) => word),
     );
