@@ -125,7 +125,8 @@ export class AccountClient {
   }
 
   /**
-   * Notes that a node may begin the request's `attempt`-th try; false if it may not.
+   * Notes that a node may begin the request's `attempt`-th try; false if it may not. Of the first one
+   * the account has taken note with the hold: it is not asked.
    *
    * @param deliveredUnits Step units of the tries before whose frames the client has.
    */
@@ -135,6 +136,7 @@ export class AccountClient {
     attempt: number,
     deliveredUnits: number,
   ): Promise<boolean> {
+    if (attempt === 1) return true;
     return await this.#call(accountId, (account) =>
       account.dispatch(requestId, attempt, deliveredUnits),
     );

@@ -185,11 +185,7 @@ export class NodeRun {
   async #claimNext(): Promise<boolean> {
     this.#progress.begin();
     const { attempt, stepUnits } = this.#progress.position;
-    const claimed = this.#order.claimAttempt(attempt, stepUnits);
-    if (attempt > 1) return await claimed;
-    // No other can have been before it: it may begin while the account takes note.
-    claimed.catch(() => undefined);
-    return true;
+    return await this.#order.claimAttempt(attempt, stepUnits);
   }
 
   /** Writes the order of the attempt. */

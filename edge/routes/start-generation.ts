@@ -96,11 +96,8 @@ async function openOnNode(
       },
       billTo: accountId,
       grantSecret: context.env.GRANT_SECRET,
-      claimAttempt: (attempt, deliveredUnits) => {
-        const claimed = accounts.dispatch(accountId, id, attempt, deliveredUnits);
-        context.executionCtx.waitUntil(Promise.allSettled([claimed]));
-        return claimed;
-      },
+      claimAttempt: (attempt, deliveredUnits) =>
+        accounts.dispatch(accountId, id, attempt, deliveredUnits),
       waitMs: parameters.deadline_ms ?? Number(context.env.NODE_WAIT_MS),
       signal: clientSignal,
       onFailureReceipt: (receipt) => void tab.settle(receipt, null),
