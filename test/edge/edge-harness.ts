@@ -46,10 +46,15 @@ export interface TestAccount {
   readonly inferenceKeyId: string;
 }
 
-/** Starts the bundled Worker, and tells it of the nodes at `nodeUrls`. State is kept in memory. */
+/**
+ * Starts the bundled Worker, and tells it of the nodes at `nodeUrls`.
+ *
+ * @param stateDirectory Where its state outlives it; kept in memory when left out.
+ */
 export async function startTestEdge(
   nodeUrls: readonly string[],
   bindings: Readonly<Record<string, string>> = {},
+  stateDirectory?: string,
 ): Promise<TestEdge> {
   const log: string[] = [];
   const miniflare = new Miniflare(
@@ -62,7 +67,10 @@ export async function startTestEdge(
         NODE_WAIT_MS: "0",
         ...bindings,
       },
-      { handleStructuredLogs: ({ message }: { message: string }) => log.push(message) },
+      {
+        ...(stateDirectory === undefined ? {} : { resourcePersistencePath: stateDirectory }),
+        handleStructuredLogs: ({ message }: { message: string }) => log.push(message),
+      },
     ),
   );
   const url = (await miniflare.ready).origin;

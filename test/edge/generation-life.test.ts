@@ -135,3 +135,15 @@ describe("a reader that leaves", () => {
     expect((await readMoney()).held).toBe(0);
   });
 });
+
+describe("a generation that ended a while ago", () => {
+  const brief = useEdgeStage({ GENERATION_RETENTION_MS: "200" });
+  it("is gone with its text", async ({ expect }) => {
+    const key = brief.account.inferenceKey;
+    const answer = await brief.edge.send("POST", path, { key, json: { prompt: "Once" } });
+    const { id } = generationSchema.parse(await answer.json());
+    await expect
+      .poll(async () => (await brief.edge.send("GET", `${path}/${id}`, { key })).status)
+      .toBe(404);
+  });
+});

@@ -207,7 +207,7 @@ describe("a generation that is not the account's", () => {
     },
   );
 
-  it("is not found by another account's key, and leaves nothing behind", async ({ expect }) => {
+  it("is not found by another account's key", async ({ expect }) => {
     const { id } = generationSchema.parse(await (await ask({ prompt: "Once" })).json());
     const { inferenceKey: key } = await stage.openAccount();
     for (const [method, tail] of [

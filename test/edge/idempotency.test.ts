@@ -10,7 +10,7 @@ import {
   type TestAccount,
   type TestEdge,
 } from "./edge-harness.ts";
-import { type ScriptedNode, sayHello, startScriptedNode } from "./scripted-node.ts";
+import { type ScriptedNode, sayHello, startScriptedNode, stepFrame } from "./scripted-node.ts";
 
 const path = "/v1/completions";
 let node: ScriptedNode;
@@ -95,21 +95,73 @@ describe("an idempotency key", () => {
     });
   });
 
-  it("is told to come again while its request runs", async ({ expect }) => {
+  it("joins its request while that runs: the same answer, charged once", async ({ expect }) => {
     const held = holdNext();
+    const before = node.requests.length;
     const first = ask(named());
     await held.begun;
-    const response = await ask(named());
-    expect(response.headers.get("retry-after")).toBe("1");
-    expect(response.headers.get("x-should-retry")).toBe("true");
-    expect(await readError(response)).toMatchObject({
-      status: 409,
-      code: "idempotency_in_progress",
-    });
+    const second = ask(named());
+    const streamed = await ask(named("other"), { prompt: "Once", stream: true });
     held.proceed();
-    expect((await first).status).toBe(200);
-    expect((await ask(named())).headers.get("idempotent-replayed")).toBe("true");
-    expect(await countCharges()).toBe(1);
+    const [one, other] = [await first, await second];
+    expect(other.headers.get("idempotent-replayed")).toBe("true");
+    expect(other.headers.get("x-generation-id")).toBe(one.headers.get("x-generation-id"));
+    expect(await other.json()).toEqual(await one.json());
+    await streamed.text();
+    expect(node.requests.length - before).toBe(2);
+    expect(await countCharges()).toBe(2);
+  });
+
+  it.for([path, "/v1/chat/completions", "/v1/generations"])(
+    "joins a running stream of %s from its beginning",
+    async (where, { expect }) => {
+      const before = node.requests.length;
+      const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+      const { promise: open, resolve: proceed } = Promise.withResolvers<void>();
+      node.script = async (exchange) => {
+        exchange.send(stepFrame(1, "Hel"));
+        tell();
+        await open;
+        exchange.send(stepFrame(2, "lo"));
+        await exchange.complete([], { steps: 2, step_units: 2 });
+      };
+      const begins = where.includes("chat")
+        ? { messages: [{ role: "user", content: "Hi" }] }
+        : { prompt: "Once" };
+      const send = () =>
+        edge.send("POST", where, {
+          key: account.inferenceKey,
+          headers: named("shared"),
+          json: { ...begins, stream: true },
+        });
+      const first = await send();
+      await told;
+      const second = await send();
+      expect(second.headers.get("idempotent-replayed")).toBe("true");
+      proceed();
+      const text = await first.text();
+      expect(text).toContain("Hel");
+      const withoutComments = (stream: string) => stream.replaceAll(/^:.*\n\n/gm, "");
+      expect(withoutComments(await second.text())).toBe(withoutComments(text));
+      expect(node.requests.length - before).toBe(1);
+      expect(await countCharges()).toBe(1);
+    },
+  );
+
+  it("gives a native generation again, as a whole and as a stream", async ({ expect }) => {
+    const native = (stream: boolean) =>
+      edge.send("POST", "/v1/generations", {
+        key: account.inferenceKey,
+        headers: named(String(stream)),
+        json: { prompt: "Once", stream },
+      });
+    const whole = await (await native(false)).json();
+    const again = await native(false);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    expect(await again.json()).toEqual(whole);
+    const stream = await (await native(true)).text();
+    expect(await (await native(true)).text()).toBe(stream);
+    expect(await countCharges()).toBe(2);
   });
 
   it("may be used again after a failure", async ({ expect }) => {
@@ -142,6 +194,23 @@ describe("a stock SDK's retry without a key", () => {
       expect(again.headers.get("idempotent-replayed")).toBe("true");
       expect(await again.json()).toEqual(first);
     }
+    expect(await countCharges()).toBe(1);
+  });
+
+  it("is told to come again while the first one runs", async ({ expect }) => {
+    const held = holdNext();
+    const first = ask(tries(0));
+    await held.begun;
+    const response = await ask(tries(1));
+    expect(response.headers.get("retry-after")).toBe("1");
+    expect(response.headers.get("x-should-retry")).toBe("true");
+    expect(await readError(response)).toMatchObject({
+      status: 409,
+      code: "idempotency_in_progress",
+    });
+    held.proceed();
+    expect((await first).status).toBe(200);
+    expect((await ask(tries(1))).headers.get("idempotent-replayed")).toBe("true");
     expect(await countCharges()).toBe(1);
   });
 

@@ -38,7 +38,7 @@ interface Exchange {
   complete(
     pieces: readonly string[],
     changes?: Partial<Receipt>,
-    results?: Pick<DoneFrame, "holes" | "scores">,
+    results?: Partial<Pick<DoneFrame, "text" | "holes" | "scores" | "hastened_steps">>,
   ): Promise<void>;
 }
 
