@@ -15,8 +15,30 @@ export interface Message {
   content: string;
 }
 
+/** Text in a hole that stays as it is, after `at` of the hole's tokens. */
+export interface PinnedText {
+  at: number;
+  text: string;
+}
+
 /** Text that stays as it is, or a hole: of a length in tokens, or of the likeliest in a range. */
-export type TemplatePart = string | { length: number } | { min_length: number; max_length: number };
+export type TemplatePart =
+  | string
+  | { length: number; pinned?: PinnedText[] | null | undefined }
+  | { min_length: number; max_length: number };
+
+/** What an answer's text shall be; JSON that is valid under a schema goes with `messages` alone. */
+export type ResponseFormat =
+  | { type: "text" }
+  | {
+      type: "json_schema";
+      json_schema: {
+        name?: string | null | undefined;
+        description?: string | null | undefined;
+        strict?: boolean | null | undefined;
+        schema: Record<string, unknown>;
+      };
+    };
 
 /** How tokens are chosen, and for how long and for how much; what is left out is the API's default. */
 export interface SamplingFields {
@@ -52,6 +74,10 @@ export interface Usage {
   step_units: number;
   cost: number;
   refunded: number;
+  /** Of `auto`, what was chosen. */
+  tier: Tier;
+  /** Steps that committed more than asked for, to keep `deadline_ms`. */
+  hastened_steps: number;
 }
 
 /** A hole, filled. */
@@ -156,11 +182,19 @@ export interface GenerationRequest extends SamplingFields {
   logits_eos_inf?: boolean | null | undefined;
   confidence_eos_eot_inf?: boolean | null | undefined;
   stop?: string | string[] | null | undefined;
+  response_format?: ResponseFormat | null | undefined;
 }
 
 /** Body of `infill`. */
 export interface InfillRequest extends SamplingFields {
+  /** Stands before the template; or else `messages`, which it answers. */
+  prompt?: string | null | undefined;
+  messages?: Message[] | null | undefined;
   template: TemplatePart[];
+  logits_eos_inf?: boolean | null | undefined;
+  confidence_eos_eot_inf?: boolean | null | undefined;
+  /** Only `false`: a template is filled to its end. */
+  early_exit?: boolean | null | undefined;
 }
 
 /** A template with its holes filled. */
@@ -185,6 +219,7 @@ export interface ScoreRequest {
   samples?: number | null | undefined;
   cfg_scale?: number | null | undefined;
   seed?: number | null | undefined;
+  max_price?: number | null | undefined;
 }
 
 /** How likely each answer is. */
