@@ -18,7 +18,7 @@ const sources = files.filter((file) => /\.(tsx?|mjs)$/.test(file) && !file.endsW
 
 const ROOT_ENTRIES = new Set(
   `edge gpu-backend shared deploy test package.json wrangler.toml README.md LICENSE biome.json knip.json
-   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .dockerignore .ci`.split(
+   package-lock.json tsconfig.base.json .npmrc .gitignore .gitattributes .dockerignore .ci CONTRIBUTING.md CHANGELOG.md SECURITY.md`.split(
     /\s+/,
   ),
 );
@@ -207,6 +207,8 @@ describe("the repository", () => {
       "edge/worker.ts",
       "edge/console/main.tsx",
       "edge/console/vite.config.ts",
+      "shared/sdk/index.ts",
+      "shared/sdk/ai.ts",
       "gpu-backend/main.ts",
       "gpu-backend/cli.ts",
       "gpu-backend/evaluation/evaluate.ts",
