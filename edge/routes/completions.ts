@@ -5,7 +5,7 @@ import {
   toTier,
 } from "#shared/contracts/public-api.ts";
 import type { BodyContext } from "../environment.ts";
-import { completionSkin } from "../streaming/openai-skin.ts";
+import { completionSkin, withEcho } from "../streaming/openai-skin.ts";
 import { answerStreamed, answerWhole } from "./answer-generation.ts";
 import { beginGeneration } from "./begin-generation.ts";
 
@@ -20,7 +20,8 @@ export async function createCompletion(context: BodyContext<CompletionRequest>):
     maxPrice: body.max_price,
     body,
   });
-  if (!body.stream) return await answerWhole(context, generation, completionSkin);
+  const skin = body.echo ? withEcho(completionSkin, body.prompt) : completionSkin;
+  if (!body.stream) return await answerWhole(context, generation, skin);
   const hasBill = body.stream_options?.include_usage === true;
-  return answerStreamed(context, generation, completionSkin, hasBill);
+  return answerStreamed(context, generation, skin, hasBill);
 }

@@ -20,6 +20,8 @@ import {
   usageQuerySchema,
   usageReportSchema,
 } from "#shared/contracts/billing.ts";
+import { generationEventSchema, generationSchema } from "#shared/contracts/generation-events.ts";
+import { eventsQuerySchema, generationRequestSchema } from "#shared/contracts/generations.ts";
 import { infillAnswerSchema, infillRequestSchema } from "#shared/contracts/infill.ts";
 import { ledgerEntrySchema } from "#shared/contracts/ledger.ts";
 import {
@@ -48,6 +50,8 @@ export interface Operation {
   readonly answer: z.ZodType;
   /** True where `stream: true` answers by server-sent events. */
   readonly isStreamable?: boolean;
+  /** True where nothing else is answered: `answer` is the `data` of each event. */
+  readonly isStream?: boolean;
 }
 
 const generation = {
@@ -76,12 +80,43 @@ export const OPERATIONS: readonly Operation[] = [
     answer: completionSchema,
   },
   {
-    method: "post",
-    path: "/v1/infill",
-    summary: "Fills the holes of a text, wherever they are.",
+    ...generation,
+    path: "/v1/generations",
+    summary:
+      "Writes a text, fills a template or answers JSON, natively. A stream tells the canvas as it fills; background answers 202 at once. Events are kept for a quarter of an hour after the end.",
+    body: generationRequestSchema,
+    answer: generationSchema,
+  },
+  {
+    ...read,
+    path: "/v1/generations/{id}",
+    summary: "Tells of a generation as it stands.",
     bearer: "inference key",
-    body: infillRequestSchema,
+    answer: generationSchema,
+  },
+  {
+    ...read,
+    path: "/v1/generations/{id}/events",
+    summary: "Tells a generation's events from behind Last-Event-ID or after, and those to come.",
+    bearer: "inference key",
+    query: eventsQuerySchema,
+    answer: generationEventSchema,
+    isStream: true,
+  },
+  {
+    method: "post",
+    path: "/v1/generations/{id}/cancel",
+    summary: "Stops a generation at its next step; may be repeated.",
+    bearer: "inference key",
     status: 200,
+    answer: generationSchema,
+  },
+  {
+    ...generation,
+    path: "/v1/infill",
+    summary:
+      "Fills the holes of a text, wherever they are. A stream tells the events of a native generation.",
+    body: infillRequestSchema,
     answer: infillAnswerSchema,
   },
   {
@@ -117,7 +152,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "post",
     path: "/v1/quote",
-    summary: "Tells the most that a completion's body would cost, by tier; nothing runs.",
+    summary:
+      "Tells the most that the body of any generating endpoint would cost, by tier; nothing runs.",
     bearer: "any key",
     body: quoteRequestSchema,
     status: 200,

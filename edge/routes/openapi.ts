@@ -43,9 +43,7 @@ function describeApi(): object {
 }
 
 function describeOperation(operation: Operation): object {
-  const { summary, bearer, body, status, answer, isStreamable } = operation;
-  const json = { "application/json": { schema: toJsonSchema(answer, "output") } };
-  const stream = { "text/event-stream": { schema: { type: "string" } } };
+  const { summary, bearer, body, status } = operation;
   return {
     summary,
     description: `Needs: ${bearer}.`,
@@ -61,7 +59,7 @@ function describeOperation(operation: Operation): object {
     responses: {
       [status]: {
         description: "Done.",
-        content: isStreamable ? { ...json, ...stream } : json,
+        content: describeAnswer(operation),
       },
       default: {
         description: "Refused or failed; `error.code` says why.",
@@ -71,7 +69,15 @@ function describeOperation(operation: Operation): object {
   };
 }
 
-function describeParameters({ path, query, isStreamable }: Operation): object[] {
+function describeAnswer({ answer, isStreamable, isStream }: Operation): object {
+  const schema = toJsonSchema(answer, "output");
+  // What is told here is the `data` of one event.
+  if (isStream) return { "text/event-stream": { schema } };
+  const json = { "application/json": { schema } };
+  return isStreamable ? { ...json, "text/event-stream": { schema: { type: "string" } } } : json;
+}
+
+function describeParameters({ path, query, isStreamable, isStream }: Operation): object[] {
   const text = { type: "string" };
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
@@ -86,7 +92,8 @@ function describeParameters({ path, query, isStreamable }: Operation): object[] 
     schema: toJsonSchema(schema as z.ZodType, "output"),
   }));
   const key = { name: "Idempotency-Key", in: "header", required: false, schema: text };
-  return [...inPath, ...inQuery, ...(isStreamable ? [key] : [])];
+  const lastId = { name: "Last-Event-ID", in: "header", required: false, schema: text };
+  return [...inPath, ...inQuery, ...(isStreamable ? [key] : []), ...(isStream ? [lastId] : [])];
 }
 
 /** What the schema cannot say in JSON Schema, such as a refinement, is left out. */

@@ -1,5 +1,10 @@
 /** What things cost, before anything runs. */
 import type { QuoteAnswer, TierList } from "#shared/contracts/billing.ts";
+import {
+  generationRequestSchema,
+  toGenerationInput,
+  toNativeParameters,
+} from "#shared/contracts/generations.ts";
 import { toNodeInput } from "#shared/contracts/node-input.ts";
 import { STEP_UNIT_PRICES, toPlanPrice } from "#shared/contracts/prices.ts";
 import {
@@ -8,11 +13,13 @@ import {
   toGenerationParameters,
   toTier,
 } from "#shared/contracts/public-api.ts";
-import { type Tier, tierSchema } from "#shared/contracts/tier-names.ts";
-import { DEFAULT_TIER, TIERS } from "#shared/contracts/tiers.ts";
+import { scoreRequestSchema, toScoreInput, toScoreParameters } from "#shared/contracts/score.ts";
+import { type RequestedTier, type Tier, tierSchema } from "#shared/contracts/tier-names.ts";
+import { DEFAULT_TIER, EXACT_STEPS_TIER, TIERS } from "#shared/contracts/tiers.ts";
 import { quoteGeneration } from "../billing/quote.ts";
 import type { AppContext, BodyContext } from "../environment.ts";
 import { checkBody } from "../middleware/check-body.ts";
+import type { GenerationWish } from "./hold-price.ts";
 import { poolOf } from "./pool-of.ts";
 
 /** `GET /v1/tiers`: the table, at the account's price. */
@@ -37,29 +44,25 @@ export function listTiers(context: AppContext): Response {
 }
 
 /**
- * `POST /v1/quote`: takes the body of either completion endpoint and tells what it would be held for:
- * in the tier that it names, or in each.
+ * `POST /v1/quote`: takes the body of any endpoint that runs on a node and tells what it would be held
+ * for: in the tier that it names, or in each that it may be.
  *
  * @throws {ApiError} what the endpoint itself says of the body; `model_not_found`, `no_ready_node`.
  */
 export async function quote(context: BodyContext<Record<string, unknown>>): Promise<Response> {
   const { body, caller, platform } = context.var;
-  const request =
-    "messages" in body
-      ? checkBody(chatCompletionRequestSchema, body)
-      : checkBody(completionRequestSchema, body);
-  const name = request.model === "default" ? null : (request.model ?? null);
+  const wish = readWish(body);
+  const name = wish.model === "default" ? null : (wish.model ?? null);
   const model = await platform.nodes.findModel(poolOf(context), name);
-  const named = request.tier || request.steps ? toTier(request) : "auto";
-  const tiers: readonly Tier[] = named === "auto" ? tierSchema.options : [named];
+  const tiers: readonly Tier[] = wish.tier === "auto" ? tierSchema.options : [wish.tier];
   const answer: QuoteAnswer = {
     object: "quote",
     model: model.id,
     data: tiers.map((tier) => {
       const { maxSteps, maxStepUnits, listPrice } = quoteGeneration({
         tier,
-        input: toNodeInput(request),
-        parameters: toGenerationParameters(request, tier),
+        input: wish.input,
+        parameters: wish.toParameters(tier),
         maxLength: model.max_length,
       });
       const unitPrice = toPlanPrice(listPrice, caller.plan);
@@ -73,4 +76,42 @@ export async function quote(context: BodyContext<Record<string, unknown>>): Prom
     }),
   };
   return context.json(answer);
+}
+
+type PricedWish = Pick<GenerationWish, "model" | "tier" | "input" | "toParameters">;
+
+/** What a body would have run, by the field that only its endpoint has; `auto` is any tier. */
+function readWish(body: Readonly<Record<string, unknown>>): PricedWish {
+  if ("answers" in body) {
+    const request = checkBody(scoreRequestSchema, body);
+    return {
+      model: request.model,
+      tier: EXACT_STEPS_TIER,
+      input: toScoreInput(request),
+      toParameters: () => toScoreParameters(request),
+    };
+  }
+  if ("template" in body) {
+    const request = checkBody(generationRequestSchema, body);
+    return {
+      model: request.model,
+      tier: readTier(request),
+      input: toGenerationInput(request),
+      toParameters: (tier) => toNativeParameters(request, tier),
+    };
+  }
+  const request =
+    "messages" in body
+      ? checkBody(chatCompletionRequestSchema, body)
+      : checkBody(completionRequestSchema, body);
+  return {
+    model: request.model,
+    tier: readTier(request),
+    input: toNodeInput(request),
+    toParameters: (tier) => toGenerationParameters(request, tier),
+  };
+}
+
+function readTier(request: Parameters<typeof toTier>[0]): RequestedTier {
+  return request.tier || request.steps ? toTier(request) : "auto";
 }

@@ -95,6 +95,15 @@ export const completionSkin: OpenAiSkin = {
   }),
 };
 
+/** The same words with the prompt before the text. */
+export function withEcho(skin: OpenAiSkin, prompt: string): OpenAiSkin {
+  return {
+    ...skin,
+    toAnswer: (head, text, reason, usage) => skin.toAnswer(head, prompt + text, reason, usage),
+    toOpening: (head) => skin.toDelta(head, prompt),
+  };
+}
+
 /** Builds an answer's head. `tail` is the random part of the generation's own id. */
 export function toAnswerHead(
   skin: OpenAiSkin,

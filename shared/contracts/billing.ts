@@ -28,7 +28,7 @@ export const tierListSchema = z.strictObject({
 });
 export type TierList = z.infer<typeof tierListSchema>;
 
-/** Body of `POST /v1/quote`: that of either completion endpoint, which its own schema checks. */
+/** Body of `POST /v1/quote`: that of any endpoint that runs on a node, which its own schema checks. */
 export const quoteRequestSchema = z.record(z.string(), z.unknown());
 
 /** Answer of `POST /v1/quote`: what the request that was sent would be held for. */

@@ -28,11 +28,8 @@ export function only(...neutral: (string | number | boolean)[]): z.ZodType {
 }
 
 /** A field that this API does not do at all; `null` and an empty list or object ask for nothing. */
-export function refused(): z.ZodType {
-  return z
-    .unknown()
-    .refine(isNothing, withCode("unsupported_parameter", "this field is not supported"))
-    .optional();
+export function refused(why = "this field is not supported"): z.ZodType {
+  return z.unknown().refine(isNothing, withCode("unsupported_parameter", why)).optional();
 }
 
 function isNothing(value: unknown): boolean {

@@ -101,8 +101,11 @@ export const completionRequestSchema = z
       .pipe(promptSchema),
     ...generationFields,
     best_of: only(1),
-    echo: only(false),
-    logprobs: refused(),
+    /** The text begins with the prompt. */
+    echo: z.boolean().nullish(),
+    logprobs: refused(
+      "the model knows no likelihood of single tokens; /v1/score estimates that of a text",
+    ),
     /** What follows the text that is generated. */
     suffix: z
       .string()

@@ -74,7 +74,29 @@ describe("a completion", () => {
     expect(chunks.at(-1)?.usage?.steps).toBe(2);
   });
 
+  it("with echo begins with the prompt, whole and streamed", async ({ expect }) => {
+    const answer = completionSchema.parse(
+      await (await ask({ prompt: "Once, ", echo: true })).json(),
+    );
+    expect(answer.choices[0]?.text).toBe("Once, Hello there");
+    const response = await ask({ prompt: "Once, ", echo: true, stream: true });
+    const body = response.body ?? new ReadableStream();
+    let text = "";
+    for await (const { data } of parseEvents(body)) {
+      if (data !== "[DONE]") {
+        text += completionChunkSchema.parse(JSON.parse(data)).choices[0]?.text ?? "";
+      }
+    }
+    expect(text).toBe("Once, Hello there");
+  });
+
+  it("leaves out fields that it does not know", async ({ expect }) => {
+    expect((await ask({ prompt: "Once", not_a_field: { deep: [1] } })).status).toBe(200);
+  });
+
   it.for([
+    [{ prompt: "a", echo: true, logprobs: 0 }, "unsupported_parameter", "logprobs"],
+    [{ prompt: "a", echo: 1 }, "invalid_parameter", "echo"],
     [{ prompt: ["one", "two"] }, "unsupported_parameter", "prompt"],
     [{ prompt: [[1, 2]] }, "unsupported_parameter", "prompt"],
     [{ prompt: "a", suffix: 1 }, "invalid_parameter", "suffix"],
