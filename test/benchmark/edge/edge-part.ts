@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSecrets } from "../../../deploy/local/local-stack.ts";
+import { createSecrets, type StackSecrets } from "../../../deploy/local/local-stack.ts";
 import { buildScript } from "../../../deploy/local/worker-bundle.ts";
 import type { AdmissionOrder } from "../../../edge/accounts/admission.ts";
 import { hashSecret, parseApiKey } from "../../../edge/accounts/api-key.ts";
@@ -45,17 +45,19 @@ export const edgePart: BenchPart = {
     try {
       report.tell("edge: bundling the Worker");
       const script = await buildScript(directory, join("edge", "worker.ts"));
-      const bindings = { ...secrets };
       const rounds = chooseRounds(options);
-      await withEdge({ "worker.js": script }, bindings, async (url, account) => {
+      await withEdge({ "worker.js": script }, secrets, async (url, account) => {
         const grantSecret = secrets.GRANT_SECRET;
         const heart = await startHeart({ edgeUrl: url, nodeUrl: upstream.url, grantSecret });
-        const answers = await measureGateways(url, account, upstream, rounds, report);
-        const added = await measureAdded(url, account, upstream, rounds, report);
-        heart.stop();
-        await account.checkCharges(answers + added, COST);
+        try {
+          const answers = await measureGateways(url, account, upstream, rounds, report);
+          const added = await measureAdded(url, account, upstream, rounds, report);
+          await account.checkCharges(answers + added, COST);
+        } finally {
+          heart.stop();
+        }
       });
-      await measureLedger(script, bindings, rounds, report);
+      await measureLedger(script, secrets, rounds, report);
     } finally {
       await upstream.stop();
       await rm(directory, { recursive: true });
@@ -69,12 +71,12 @@ function chooseRounds({ isQuick }: BenchOptions): Rounds {
 
 async function withEdge(
   modules: WorkerModules,
-  bindings: Readonly<Record<string, string>> & { readonly OPERATOR_SECRET: string },
+  secrets: StackSecrets,
   work: (url: string, account: BenchAccount) => Promise<void>,
 ): Promise<void> {
-  const edge = await startBareWorkerd(modules, bindings);
+  const edge = await startBareWorkerd(modules, { ...secrets });
   try {
-    await work(edge.url, await openBenchAccount(edge.url, bindings.OPERATOR_SECRET));
+    await work(edge.url, await openBenchAccount(edge.url, secrets.OPERATOR_SECRET));
   } finally {
     await edge.stop();
   }
@@ -141,13 +143,13 @@ async function measureAdded(
 
 async function measureLedger(
   script: string,
-  bindings: Readonly<Record<string, string>> & { readonly OPERATOR_SECRET: string },
+  secrets: StackSecrets,
   { count, durationMs }: Rounds,
   report: BenchReport,
 ): Promise<void> {
   const entry = await readFile(join(import.meta.dirname, "ledger-worker.mjs"), "utf8");
   const modules = { "ledger-worker.js": entry, "edge.js": script };
-  await withEdge(modules, bindings, async (url, account) => {
+  await withEdge(modules, secrets, async (url, account) => {
     const request = await toPairRequest(url, account);
     let pairCount = 0;
     const { pairs } = await interleave(count, {

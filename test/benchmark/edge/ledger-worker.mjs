@@ -2,9 +2,9 @@
  * The edge with one more path: `POST /pairs` holds and captures on an account's object as a request
  * does, without a node between. `edge.js` is the edge's own bundle, served beside this module.
  */
-import edge, { AccountObject } from "./edge.js";
+import edge, { AccountObject, GenerationObject, PoolObject } from "./edge.js";
 
-export { AccountObject };
+export { AccountObject, GenerationObject, PoolObject };
 
 /** Answers the settlement, or with status 500 what came in its place. */
 async function holdAndCapture(request, { ACCOUNTS }) {

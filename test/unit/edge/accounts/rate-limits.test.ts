@@ -32,6 +32,23 @@ describe("a minute's limit", () => {
     expect(limits.read("requests", 10, 0).remaining).toBe(0);
   });
 
+  it("is kept in the rows alone: another reader finds it, and what is undone was not taken", ({
+    expect,
+  }) => {
+    const sql = openSql();
+    const subject = new RateLimits(sql);
+    subject.take("requests", 10, 4, 0);
+    expect(new RateLimits(sql).read("requests", 10, 0).remaining).toBe(6);
+    expect(() =>
+      sql.transact(() => {
+        subject.take("requests", 10, 6, 0);
+        throw new Error("undone");
+      }),
+    ).toThrow("undone");
+    subject.forget();
+    expect(subject.read("requests", 10, 0).remaining).toBe(6);
+  });
+
   it("lets pass what it said would pass, and no more than two minutes' worth in one", ({
     expect,
   }) => {
