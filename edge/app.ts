@@ -16,6 +16,7 @@ import {
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
 import { scoreRequestSchema } from "#shared/contracts/score.ts";
+import { topUpRequestSchema } from "#shared/contracts/top-ups.ts";
 import type { AppEnvironment, Platform } from "./environment.ts";
 import {
   authenticate,
@@ -51,6 +52,7 @@ import { takeReceipt } from "./routes/receipts.ts";
 import { readScaling } from "./routes/scaling.ts";
 import { createScore } from "./routes/score.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
+import { createTopUp } from "./routes/top-ups.ts";
 
 /** Creates the app. It keeps nothing between requests but what `platform` keeps. */
 export function createApp(platform: Platform): Hono<AppEnvironment> {
@@ -130,6 +132,7 @@ function routeManagement(app: Hono<AppEnvironment>): void {
   const manager = authenticate("management");
   app.get("/v1/ledger", manager, readLedger);
   app.get("/v1/usage", manager, readUsage);
+  app.post("/v1/top-ups", manager, bodyLimit(), validateBody(topUpRequestSchema), createTopUp);
   app.post("/v1/keys", manager, bodyLimit(), validateBody(createKeyRequestSchema), createKey);
   app.get("/v1/keys", manager, listKeys);
   app.post(

@@ -23,6 +23,9 @@ export interface Bindings {
   readonly SCALING_SECRET?: string;
   /** Signs Stripe's events; without it there are no payments. */
   readonly STRIPE_WEBHOOK_SECRET?: string;
+  /** Opens payments at Stripe, whose API is elsewhere than usual where the other says so. */
+  readonly STRIPE_SECRET_KEY?: string;
+  readonly STRIPE_API_URL?: string;
   /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */
   readonly HOLD_LIFETIME_MS: string;
   readonly RECEIPT_GRACE_MS: string;

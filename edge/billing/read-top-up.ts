@@ -6,6 +6,7 @@
  */
 import Stripe from "stripe";
 import { z } from "zod";
+import { MICRO_DOLLARS_PER_CENT } from "#shared/contracts/billing.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 
 /** Money that was paid for an account. */
@@ -16,8 +17,6 @@ export interface TopUp {
   /** Micro-dollars. */
   readonly amount: number;
 }
-
-const MICRO_DOLLARS_PER_CENT = 10_000;
 
 /** A session is paid when it completes, or later where the method of payment takes its time. */
 const PAID_EVENTS = ["checkout.session.completed", "checkout.session.async_payment_succeeded"];

@@ -35,6 +35,7 @@ import {
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
 import { scoreAnswerSchema, scoreRequestSchema } from "#shared/contracts/score.ts";
+import { topUpRequestSchema, topUpSessionSchema } from "#shared/contracts/top-ups.ts";
 
 /** One method of one path. */
 export interface Operation {
@@ -174,6 +175,14 @@ export const OPERATIONS: readonly Operation[] = [
     bearer: "management key",
     query: usageQuerySchema,
     answer: usageReportSchema,
+  },
+  {
+    ...write,
+    path: "/v1/top-ups",
+    summary: "Opens a payment at Stripe Checkout; the money comes in once it is paid.",
+    bearer: "management key",
+    body: topUpRequestSchema,
+    answer: topUpSessionSchema,
   },
   {
     ...write,

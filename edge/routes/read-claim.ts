@@ -17,17 +17,8 @@ const RETRY_WINDOW_MS = 10 * 60 * 1000;
  */
 export function readClaim(headers: Headers, path: string, body: unknown): Claim | null {
   const toFingerprint = () => sha256Hex(`${path}\n${JSON.stringify(body)}`);
-  const key = headers.get("idempotency-key");
+  const key = readIdempotencyKey(headers);
   if (key !== null) {
-    if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
-      throw new ApiError(
-        "invalid_parameter",
-        "The idempotency key has 1 to 255 ASCII characters.",
-        {
-          param: "Idempotency-Key",
-        },
-      );
-    }
     return { key: `key:${key}`, fingerprint: toFingerprint(), mayReplay: true, lifetimeMs: DAY_MS };
   }
   const tries = /^\d{1,3}$/.exec(headers.get("x-stainless-retry-count") ?? "")?.[0];
@@ -39,4 +30,17 @@ export function readClaim(headers: Headers, path: string, body: unknown): Claim 
     mayReplay: Number(tries) > 0,
     lifetimeMs: RETRY_WINDOW_MS,
   };
+}
+
+/**
+ * What a client names its call, if it does.
+ *
+ * @throws {ApiError} `invalid_parameter` for a key of no characters, too many or unprintable ones.
+ */
+export function readIdempotencyKey(headers: Headers): string | null {
+  const key = headers.get("idempotency-key");
+  if (key === null || /^[\x20-\x7e]{1,255}$/.test(key)) return key;
+  throw new ApiError("invalid_parameter", "The idempotency key has 1 to 255 ASCII characters.", {
+    param: "Idempotency-Key",
+  });
 }

@@ -4,6 +4,9 @@ import { ledgerEntrySchema } from "./ledger.ts";
 import { cacheSchema } from "./node-wire.ts";
 import { tierSchema } from "./tier-names.ts";
 
+/** Payments are in cents, all else in micro-dollars. */
+export const MICRO_DOLLARS_PER_CENT = 10_000;
+
 /** A tier, at the account's price. */
 export const pricedTierSchema = z.strictObject({
   id: tierSchema,

@@ -83,6 +83,8 @@ export const ERROR_RULES = {
   no_ready_node: { status: 503, type: "server_error", isRetryable: true },
   node_failed: { status: 502, type: "server_error", isRetryable: true },
   deadline_exceeded: { status: 504, type: "server_error", isRetryable: true },
+  // Stripe.
+  payments_unavailable: { status: 502, type: "server_error", isRetryable: true },
   session_failed: serverFault,
   internal_error: serverFault,
   // A checkpoint that cannot be served; met by the operator, never by a customer.
