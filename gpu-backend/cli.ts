@@ -15,6 +15,7 @@ import { statusCommand } from "./commands/client/status.ts";
 import type { Command, Flags } from "./commands/command.ts";
 import { createCompletionCommand } from "./commands/completion.ts";
 import { drawCommand } from "./commands/draw.ts";
+import { evaluateCommand } from "./commands/evaluate.ts";
 import { importCommand } from "./commands/import.ts";
 import { infillCommand } from "./commands/infill.ts";
 import { logitsCommand } from "./commands/logits.ts";
@@ -28,6 +29,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   completion: createCompletionCommand(() => COMMANDS),
   draw: drawCommand,
   generate: generateCommand,
+  evaluate: evaluateCommand,
   import: importCommand,
   infill: infillCommand,
   keys: keysCommand,

@@ -15,9 +15,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { candidatesPart } from "./candidates-part.ts";
-import { readCorpus } from "./corpus.ts";
+import { readCorpus, readLines } from "./corpus.ts";
 import { decodersPart } from "./decoders-part.ts";
 import { type EvaluatedModel, openModel } from "./evaluation-model.ts";
+import { fillCard, logLineSchema, recordedSchema } from "./fill-card.ts";
 import { likelihoodPart } from "./likelihood-part.ts";
 import type { EvaluationPart, PartContext } from "./part.ts";
 import { Report } from "./report.ts";
@@ -34,14 +35,17 @@ const PARTS = [
   candidatesPart,
 ] as const;
 const DEFAULT_CHECKPOINT = fileURLToPath(new URL("../model/default", import.meta.url));
+/** The recorded evaluation, which the contract's tiers and the model card follow. */
+const RECORDED_FILE = fileURLToPath(new URL("recorded.json", import.meta.url));
 const EXIT_FAILED = 1;
 const EXIT_REFUSED = 2;
 
-const USAGE = `usage: npm run evaluate -- [--data CORPUS] [--twin DIR] [--json FILE] [--quick] [--only PART,…] [--checkpoint DIR]
+const USAGE = `usage: npm run evaluate -- [--data CORPUS] [--twin DIR] [--json FILE | --record] [--quick] [--only PART,…] [--checkpoint DIR]
 
   --data CORPUS     the corpus folder (training/README.md): couplets, word problems, stories
   --twin DIR        what \`npm run train -- --twin\` exported: the judge, and what diffusion is compared with
   --json FILE       where the document goes; pictures go beside it. Default: figures on standard error alone
+  --record          all of it: replaces evaluation/recorded.json, its pictures and the card's figures
   --quick           a look in two minutes
   --only PART,…     of ${PARTS.map(({ name }) => name).join(", ")}; the last one runs only so
   --checkpoint DIR  another model than the embedded one
@@ -53,6 +57,7 @@ interface Options {
   readonly twin: string | null;
   readonly json: string | null;
   readonly isQuick: boolean;
+  readonly isRecorded: boolean;
   readonly parts: readonly EvaluationPart[];
   readonly checkpoint: string;
 }
@@ -70,19 +75,32 @@ function readOptions(args: readonly string[]): Options {
       only: { type: "string" },
       checkpoint: { type: "string", default: DEFAULT_CHECKPOINT },
       quick: { type: "boolean", default: false },
+      record: { type: "boolean", default: false },
     },
   });
+  if (values.record) checkRecordable(values);
   const wanted = values.only?.split(",");
   const unknown = wanted?.find((name) => !PARTS.some((part) => part.name === name));
   if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}.`);
   return {
     data: values.data ?? null,
     twin: values.twin ?? null,
-    json: values.json === undefined ? null : resolve(values.json),
+    json: values.record ? RECORDED_FILE : values.json === undefined ? null : resolve(values.json),
     isQuick: values.quick,
+    isRecorded: values.record,
     parts: PARTS.filter(({ name, weight }) => wanted?.includes(name) ?? weight > 0),
     checkpoint: values.checkpoint,
   };
+}
+
+/** What is recorded stands for the shipped model, whole. */
+function checkRecordable(values: Readonly<Record<string, string | boolean | undefined>>): void {
+  const isWhole = values["data"] !== undefined && values["twin"] !== undefined;
+  if (!isWhole) throw new UsageError("--record needs --data and --twin.");
+  const isOther = values["checkpoint"] !== DEFAULT_CHECKPOINT || values["quick"] === true;
+  if (isOther || values["only"] !== undefined || values["json"] !== undefined) {
+    throw new UsageError("--record goes with neither --quick, --only, --json nor --checkpoint.");
+  }
 }
 
 /** The commit, with a `+` where files differ from it. */
@@ -138,6 +156,19 @@ async function open(options: Options, report: Report): Promise<PartContext> {
   return { model, twin, corpus, isQuick: options.isQuick, report };
 }
 
+/** @returns Why the part failed; null where it did not. The others go on. */
+async function runPart(part: EvaluationPart, context: PartContext): Promise<string | null> {
+  try {
+    await part.run(context);
+    return null;
+  } catch (thrown) {
+    const [message, stack] =
+      thrown instanceof Error ? [thrown.message, thrown.stack] : [String(thrown), ""];
+    context.report.tell(`FAILED ${part.name}: ${stack ?? message}`);
+    return message;
+  }
+}
+
 /** @returns Whether every part ran to its end. */
 async function evaluate(options: Options, report: Report): Promise<boolean> {
   const context = await open(options, report);
@@ -156,16 +187,13 @@ async function evaluate(options: Options, report: Report): Promise<boolean> {
   for (const part of options.parts) {
     const weight = Math.max(1, part.weight) / total;
     report.enter(part.name, before, weight);
-    try {
-      await part.run(context);
-    } catch (thrown) {
-      failed[part.name] = thrown instanceof Error ? thrown.message : String(thrown);
-      report.tell(`FAILED ${part.name}: ${thrown instanceof Error ? thrown.stack : thrown}`);
-    }
+    const reason = await runPart(part, context);
+    if (reason !== null) failed[part.name] = reason;
     before += weight;
     // After each part, so that what was measured is not lost with the rest.
     if (options.json !== null) write(options.json, { ...document, failed }, report);
   }
+  if (options.isRecorded && Object.keys(failed).length === 0) writeCard(options.checkpoint);
   await model.predictor.close();
   await twin?.predictor.close();
   return Object.keys(failed).length === 0;
@@ -178,6 +206,17 @@ function write(file: string, document: object, report: Report): void {
   for (const [name, svg] of Object.entries(pictures)) {
     writeFileSync(join(dirname(file), `${name}.svg`), svg);
   }
+}
+
+/** Fills the shipped card from the recorded evaluation and the training's log. */
+function writeCard(checkpoint: string): void {
+  const file = join(checkpoint, "MODEL_CARD.md");
+  const recorded = recordedSchema.parse(JSON.parse(readFileSync(RECORDED_FILE, "utf8")));
+  const log = readLines(
+    readFileSync(join(checkpoint, "training-log.jsonl"), "utf8"),
+    logLineSchema,
+  );
+  writeFileSync(file, fillCard(readFileSync(file, "utf8"), recorded, log));
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -33,7 +33,9 @@ def read_series(path):
 
 
 def draw(series):
-    """Returns the SVG text; the loss axis is logarithmic."""
+    """Returns the SVG text; the loss axis is logarithmic. Without a point, an empty picture."""
+    if not series:
+        return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"></svg>\n'
     end = max(points[-1][0] for points in series.values())
     values = [value for points in series.values() for _, value in points]
     low, high = math.log(max(min(values), 0.005)), math.log(max(values))

@@ -34,6 +34,7 @@ except ImportError:
     )
 
 from checkpoint import make_config, write_safetensors
+from curve import draw, read_series
 from muon import Muon
 from network import CAUSAL_KEY, MaskPredictor
 from objective import (
@@ -175,6 +176,7 @@ def export():
     (options.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     write_safetensors(options.out / "model.safetensors", dict(average.named_parameters()))
     (options.out / "training-log.jsonl").write_text(log_path.read_text())
+    (options.out / "loss.svg").write_text(draw(read_series(log_path)))
 
 
 def log(**entry):
