@@ -11,6 +11,9 @@ import { createInterface } from "node:readline";
 import { applyMigrations } from "../../../deploy/local/apply-migrations.ts";
 import { toWorkerdConfig } from "./workerd-config.ts";
 
+/** The package has no types of its own, and tells where its program is. */
+const require = createRequire(import.meta.url);
+
 /** Memory that looks like a disk: what is timed is the edge, not a disk that others share. */
 const STATE_ROOT = "/dev/shm";
 
@@ -89,7 +92,7 @@ async function serve(
   for (const [name, text] of Object.entries(modules)) await writeFile(join(directory, name), text);
   const configuration = toWorkerdConfig(Object.keys(modules), join(directory, "state"), bindings);
   await writeFile(join(directory, "config.capnp"), configuration);
-  const { default: binary }: { default: string } = createRequire(import.meta.url)("workerd");
+  const { default: binary }: { default: string } = require("workerd");
   // workerd's own queues and tables are experimental; the port is told on standard output.
   const child = spawn(binary, ["serve", "config.capnp", "--experimental", "--control-fd=1"], {
     cwd: directory,
