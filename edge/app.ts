@@ -15,6 +15,7 @@ import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
+import { reconciliationRequestSchema } from "#shared/contracts/reconciliation.ts";
 import { scoreRequestSchema } from "#shared/contracts/score.ts";
 import { topUpRequestSchema } from "#shared/contracts/top-ups.ts";
 import type { AppEnvironment, Platform } from "./environment.ts";
@@ -49,6 +50,7 @@ import { takeHeartbeat } from "./routes/node-heartbeats.ts";
 import { createOpenApiHandler } from "./routes/openapi.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
+import { reconcileAccount } from "./routes/reconciliation.ts";
 import { readScaling } from "./routes/scaling.ts";
 import { createScore } from "./routes/score.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
@@ -158,5 +160,12 @@ function routeManagement(app: Hono<AppEnvironment>): void {
     bodyLimit(),
     validateBody(createCreditRequestSchema),
     creditAccount,
+  );
+  app.post(
+    "/v1/accounts/:id/reconciliation",
+    operator,
+    bodyLimit(),
+    validateBody(reconciliationRequestSchema),
+    reconcileAccount,
   );
 }

@@ -8,6 +8,7 @@ import type { UsageLine } from "#shared/contracts/billing.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import type { Plan } from "#shared/contracts/plans.ts";
+import type { BlockSum } from "#shared/contracts/reconciliation.ts";
 import type {
   AccountRecord,
   KeyRecord,
@@ -34,6 +35,13 @@ export interface UsageView {
   readonly lines: UsageLine[];
 }
 
+/** What the entries come to, by block. */
+export interface EntrySums {
+  readonly blocks: BlockSum[];
+  /** True while some are on their way to the table for reports. */
+  readonly isWaiting: boolean;
+}
+
 /** What an account's object answers to; `AccountObject` over the network. */
 export interface AccountStub {
   createAccount(
@@ -58,6 +66,8 @@ export interface AccountStub {
   expire(requestId: string): Promise<void>;
   readLedger(beforeSequence: number | null, limit: number): Promise<LedgerView>;
   readUsage(days: number): Promise<UsageView>;
+  sumEntries(): Promise<EntrySums>;
+  resendEntries(blocks: readonly number[]): Promise<void>;
 }
 
 /** A stub for an account id; made anew for each call, since a failed call breaks its stub. */
@@ -217,6 +227,16 @@ export class AccountClient {
   /** Money, and what was used in the last `days` days, newest first. */
   async readUsage(accountId: string, days: number): Promise<UsageView> {
     return await this.#call(accountId, (account) => account.readUsage(days));
+  }
+
+  /** What the account's entries come to. */
+  async sumEntries(accountId: string): Promise<EntrySums> {
+    return await this.#call(accountId, (account) => account.sumEntries());
+  }
+
+  /** Sends entries of these blocks to the table for reports again. */
+  async resendEntries(accountId: string, blocks: readonly number[]): Promise<void> {
+    await this.#call(accountId, (account) => account.resendEntries(blocks));
   }
 
   /** Calls, and once more after a failure that the runtime calls passing: no method acts twice. */

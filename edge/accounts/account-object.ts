@@ -8,7 +8,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import { PLANS } from "#shared/contracts/plans.ts";
 import type { UsageMessage } from "#shared/contracts/usage-message.ts";
-import type { LedgerView, UsageView } from "./account-client.ts";
+import type { EntrySums, LedgerView, UsageView } from "./account-client.ts";
 import { migrate } from "./account-schema.ts";
 import {
   type AccountRecord,
@@ -171,6 +171,19 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Money, and what was used in the last `days` days. */
   readUsage(days: number): UsageView {
     return { purse: this.#ledger.readPurse(), lines: this.#usage.list(days, Date.now()) };
+  }
+
+  /** What its entries come to by block, and whether any is on its way to the table for reports. */
+  sumEntries(): EntrySums {
+    return { blocks: this.#outbox.sumEntries(), isWaiting: this.#outbox.hasAny() };
+  }
+
+  /** Sends entries of these blocks to the table again, unless some are on their way. */
+  resendEntries(blocks: readonly number[]): void {
+    if (this.#outbox.hasAny()) return;
+    this.#transact(() => {
+      for (const block of blocks) this.#outbox.resend(block);
+    });
   }
 
   /** Moves on what is due, and sends what waits for the queue. May come twice, or late. */

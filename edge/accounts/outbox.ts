@@ -4,8 +4,9 @@
  * A trigger puts each entry here in the transaction that writes it, so none is ever missed; it leaves
  * when the queue has it, so one may be sent twice. Does not own: sending (account-object.ts).
  */
+import { BLOCK_LENGTH, type BlockSum } from "#shared/contracts/reconciliation.ts";
 import { type UsageMessage, usageMessageSchema } from "#shared/contracts/usage-message.ts";
-import type { Sql } from "./sql.ts";
+import { numberOf, type Sql } from "./sql.ts";
 
 /** The outbox of one account. */
 export class Outbox {
@@ -37,6 +38,30 @@ export class Outbox {
       "DELETE FROM outbox WHERE sequence BETWEEN ? AND ?",
       Math.min(...sequences),
       Math.max(...sequences),
+    );
+  }
+
+  /** How many entries there are in each block, and what they come to; those that wait, too. */
+  sumEntries(): BlockSum[] {
+    return this.#sql
+      .exec(
+        `SELECT (sequence - 1) / ${BLOCK_LENGTH} AS block, COUNT(*) AS count,
+           SUM(amount) AS amount FROM entry GROUP BY block`,
+      )
+      .toArray()
+      .map((row) => ({
+        block: numberOf(row, "block"),
+        count: numberOf(row, "count"),
+        amount: numberOf(row, "amount"),
+      }));
+  }
+
+  /** Has a block's entries wait again; nothing else may wait, or {@link remove} would forget some. */
+  resend(block: number): void {
+    this.#sql.exec(
+      "INSERT INTO outbox (sequence) SELECT sequence FROM entry WHERE sequence BETWEEN ? AND ?",
+      block * BLOCK_LENGTH + 1,
+      (block + 1) * BLOCK_LENGTH,
     );
   }
 

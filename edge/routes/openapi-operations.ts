@@ -34,6 +34,10 @@ import {
   chatCompletionRequestSchema,
   completionRequestSchema,
 } from "#shared/contracts/public-api.ts";
+import {
+  reconciliationRequestSchema,
+  reconciliationSchema,
+} from "#shared/contracts/reconciliation.ts";
 import { scoreAnswerSchema, scoreRequestSchema } from "#shared/contracts/score.ts";
 import { topUpRequestSchema, topUpSessionSchema } from "#shared/contracts/top-ups.ts";
 
@@ -231,5 +235,15 @@ export const OPERATIONS: readonly Operation[] = [
     bearer: "operator's secret",
     body: createCreditRequestSchema,
     answer: ledgerEntrySchema,
+  },
+  {
+    method: "post",
+    path: "/v1/accounts/{id}/reconciliation",
+    summary:
+      "Compares an account's entries with the table for reports; repair sends again what differs.",
+    bearer: "operator's secret",
+    body: reconciliationRequestSchema,
+    status: 200,
+    answer: reconciliationSchema,
   },
 ];

@@ -22,6 +22,8 @@ export interface TestEdge {
   evictAccount(accountId: string): Promise<void>;
   /** Rows of the usage table of one account, in order. */
   readUsageRows(accountId: string): Promise<Record<string, unknown>[]>;
+  /** Changes the usage table behind everybody's back. */
+  alterUsage(query: string, ...values: (string | number)[]): Promise<void>;
   /** Puts a message on the usage queue, as an account does. */
   sendUsage(message: unknown): Promise<void>;
   /** Tells the edge of a node, once. */
@@ -89,6 +91,12 @@ export async function startTestEdge(
       const query = "SELECT * FROM usage WHERE account_id = ? ORDER BY sequence";
       const { results } = await database.prepare(query).bind(accountId).run();
       return results;
+    },
+    async alterUsage(query, ...values) {
+      await database
+        .prepare(query)
+        .bind(...values)
+        .run();
     },
     async sendUsage(message) {
       const queue = await miniflare.getQueueProducer("USAGE_QUEUE");
