@@ -45,7 +45,7 @@ describe("the manifests", () => {
     expect(manifests.length).toBeGreaterThan(15);
   });
 
-  it("would be refused with any one of their keys misspelt", ({ expect }) => {
+  it("would be refused with any one of their keys misspelt", { timeout: 60_000 }, ({ expect }) => {
     const copies = manifests.flatMap(({ file, manifest, isPatch }) =>
       misspell(manifest).map(({ path, wrong }) => ({ name: `${file}${path}`, wrong, isPatch })),
     );
