@@ -169,7 +169,8 @@ export function sums(count: number): TaskItem[] {
   return Array.from({ length: count }, (_, index) => {
     // Coprime strides: operands and signs in every combination, the same in every run.
     const sign = "+-*"[index % 3] ?? "+";
-    const [range, b] = sign === "*" ? [13, (index * 5 + Math.floor(index / 39)) % 13] : [61, (index * 17) % 61];
+    const [range, b] =
+      sign === "*" ? [13, (index * 5 + Math.floor(index / 39)) % 13] : [61, (index * 17) % 61];
     const a = ((index * 7) % range) + (sign === "-" ? b : 0);
     const result = sign === "+" ? a + b : sign === "-" ? a - b : a * b;
     return {
