@@ -20,7 +20,7 @@ const writeLine = (line: string) => console.error(line);
 const platform: Platform = {
   now,
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
-  nodes: new NodePool(client, now),
+  nodes: new NodePool(client, now, Math.random),
   reportFault: createFaultReporter(writeLine),
 };
 const app = createApp(platform);

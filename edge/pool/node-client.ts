@@ -9,7 +9,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import type { Grant, NodeGenerationRequest, Receipt } from "#shared/contracts/node-wire.ts";
 import { boundSteps } from "#shared/contracts/prices.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
-import { noReadyNode, toPublicError } from "./node-error.ts";
+import { LostNodeError, noReadyNode, toPublicError } from "./node-error.ts";
 import { type NodeEvent, readNodeEvents } from "./node-events.ts";
 
 /** The part of `fetch` that is used here. */
@@ -76,7 +76,7 @@ export class NodeClient {
       // Whatever it was: a node that is given up must not go on.
       late.abort();
       if (signal.aborted) throw new ApiError("cancelled", "The client has left.");
-      if (isLate) throw new ApiError("node_failed", "The node did not begin in time.");
+      if (isLate) throw new LostNodeError("The node did not begin in time.");
       throw error;
     } finally {
       clearTimeout(timer);
@@ -143,7 +143,7 @@ async function firstFrame(events: AsyncGenerator<NodeEvent, void, void>): Promis
   for (let next = await events.next(); !next.done; next = await events.next()) {
     if (next.value.type === "frame") return next.value;
   }
-  throw new ApiError("node_failed", "The node ended its stream before the first frame.");
+  throw new LostNodeError("The node ended its stream before the first frame.");
 }
 
 async function* resume(

@@ -15,6 +15,13 @@ export function noReadyNode(cause?: unknown): ApiError {
   });
 }
 
+/** A node that was heard no more: it, or the way to it, is gone. The request has no part in it. */
+export class LostNodeError extends ApiError {
+  constructor(message: string, cause?: unknown) {
+    super("node_failed", message, { cause });
+  }
+}
+
 /** An error as a node words it. */
 export interface ReportedError {
   readonly code: string;

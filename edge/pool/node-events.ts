@@ -14,7 +14,7 @@ import {
 } from "#shared/contracts/node-wire.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
 import { type ByteStream, parseEvents } from "#shared/event-stream/parse-events.ts";
-import { toPublicError } from "./node-error.ts";
+import { LostNodeError, toPublicError } from "./node-error.ts";
 
 /** A frame that goes on to the client; the node's `error` frame is thrown instead. */
 export type NodeProgress = Exclude<NodeFrame, { type: "error" }>;
@@ -55,7 +55,7 @@ export async function* readNodeEvents(
     yield { type: "frame", frame };
     if (frame.type === "done") return;
   }
-  throw new ApiError("node_failed", "The node ended its stream before the answer was complete.");
+  throw new LostNodeError("The node ended its stream before the answer was complete.");
 }
 
 type Heard = { type: "comment"; text: string } | { type: "data"; data: string };
@@ -93,14 +93,14 @@ async function* hear(source: ByteStream, maxSilenceMs: number): AsyncGenerator<H
 
 function rethrowBroken(cause: unknown): never {
   if (cause instanceof ApiError) throw cause;
-  throw new ApiError("node_failed", "The connection to the node broke.", { cause });
+  throw new LostNodeError("The connection to the node broke.", cause);
 }
 
 /** What comes first, or `node_failed` when nothing comes in time. */
 function inTime<Value>(awaited: Promise<Value>[], maxSilenceMs: number): Promise<Value> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new ApiError("node_failed", "The node fell silent."));
+      reject(new LostNodeError("The node fell silent."));
     }, maxSilenceMs);
     Promise.race(awaited)
       .finally(() => clearTimeout(timer))

@@ -14,15 +14,29 @@ import {
   toStepUnits,
 } from "#shared/contracts/prices.ts";
 import { chooseNode } from "./choose-node.ts";
+import { CircuitBreakers } from "./circuit-breaker.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
 import { noReadyNode } from "./node-error.ts";
 import type { NodeEvent } from "./node-events.ts";
-import { type ChosenNode, NodeRun } from "./node-run.ts";
+import { type ChosenNode, NodeRun, type NodeWish } from "./node-run.ts";
 import { type PoolAccess, PoolMemory } from "./pool-access.ts";
+import type { NodeLoad, RunDemand } from "./predict-completion.ts";
 import type { RunPosition } from "./run-progress.ts";
 
 /** How often a request that waits looks for a node. */
 const POLL_INTERVAL_MS = 250;
+/** Of a prompt, roughly; its tokenizer is at the node. */
+const BYTES_PER_TOKEN = 4;
+/** Of a request that leaves it to the node, roughly. */
+const USUAL_BLOCK_LENGTH = 32;
+
+/** A generation that was sent to a node. */
+interface SentRun {
+  /** Epoch milliseconds. */
+  readonly sentAt: number;
+  readonly stepUnits: number;
+}
+
 /** A generation to run on the nodes. */
 export interface GenerationOrder extends Omit<NodeOrder, "attempt"> {
   readonly pool: PoolAccess;
@@ -65,13 +79,16 @@ export class NodePool {
   readonly #client: NodeClient;
   readonly #now: () => number;
   readonly #memory: PoolMemory;
-  /** Requests of this isolate by the node's base URL. */
-  readonly #inFlight = new Map<string, number>();
-  #turn = 0;
+  /** Draws from [0, 1). */
+  readonly #random: () => number;
+  /** Generations of this isolate by the node's base URL. */
+  readonly #inFlight = new Map<string, Set<SentRun>>();
+  readonly #breakers = new CircuitBreakers();
 
-  constructor(client: NodeClient, now: () => number) {
+  constructor(client: NodeClient, now: () => number, random: () => number) {
     this.#client = client;
     this.#now = now;
+    this.#random = random;
     this.#memory = new PoolMemory(now);
   }
 
@@ -107,8 +124,7 @@ export class NodePool {
     const { pool } = order;
     const waiting = { requestId: order.request.request_id, stepUnits: boundStepUnits(order) };
     const source = {
-      choose: (tried: ReadonlySet<string>, digest: string | null) =>
-        this.#choose(order, tried, digest),
+      choose: (wish: NodeWish) => this.#choose(order, wish),
       wait: async (closed: AbortSignal) => {
         await sleep(POLL_INTERVAL_MS, closed);
         if (!closed.aborted) await this.#memory.wait(pool, waiting);
@@ -142,8 +158,7 @@ export class NodePool {
 
   async #choose(
     order: GenerationOrder,
-    tried: ReadonlySet<string>,
-    weightsDigest: string | null,
+    { tried, isFresh, weightsDigest }: NodeWish,
   ): Promise<ChosenNode | null> {
     const { nodes } = await this.#memory.read(order.pool);
     const fitting = nodes.filter(
@@ -152,24 +167,60 @@ export class NodePool {
         node.model.id === order.model.id &&
         (weightsDigest === null || node.model.weights_digest === weightsDigest),
     );
-    const candidates = fitting.map(({ url, model }) => {
-      return { url, model, inFlightCount: this.#inFlight.get(url) ?? 0 };
-    });
-    const node = chooseNode(candidates, tried, this.#turn++);
-    return node && { url: node.url, model: node.model, release: this.#count(node.url) };
-  }
-
-  /** Counts a request in; the function returned counts it out, once. */
-  #count(url: string): () => void {
-    const add = (difference: number) =>
-      this.#inFlight.set(url, (this.#inFlight.get(url) ?? 0) + difference);
-    let isCounted = true;
-    add(1);
-    return () => {
-      if (isCounted) add(-1);
-      isCounted = false;
+    const nowMs = this.#now();
+    const candidates = fitting.map((node) => this.#readLoad(node));
+    const isResting = ({ node }: NodeLoad) => this.#breakers.isResting(node.url, nowMs);
+    const rested = candidates.filter((candidate) => !isResting(candidate));
+    // Where all of them have failed others of late, a request that has met no failure itself still asks.
+    const asked = rested.length === 0 && isFresh ? candidates : rested;
+    const demand = toDemand(order);
+    const choice = { demand, excludedUrls: tried, nowMs, random: this.#random };
+    const chosen = chooseNode(asked, choice);
+    if (chosen === null) return null;
+    const { url, model } = chosen.node;
+    this.#breakers.probe(url, nowMs);
+    const countOut = this.#count(url, { sentAt: nowMs, stepUnits: boundStepUnits(order) });
+    return {
+      url,
+      model,
+      begun: () => this.#breakers.succeed(url),
+      release: (isFailed) => {
+        countOut();
+        if (isFailed) this.#breakers.fail(url, this.#now());
+      },
     };
   }
+
+  /** What a node said last, and what was sent to it since. */
+  #readLoad(node: NodeSnapshot): NodeLoad {
+    const sent = [...(this.#inFlight.get(node.url) ?? [])];
+    const unseen = sent.filter(({ sentAt }) => sentAt >= node.heardAt);
+    const unseenStepUnits = unseen.reduce((sum, { stepUnits }) => sum + stepUnits, 0);
+    return { node, unseenCount: unseen.length, unseenStepUnits };
+  }
+
+  /** Counts a generation in; the function returned counts it out, and may be called again. */
+  #count(url: string, run: SentRun): () => void {
+    const runs = this.#inFlight.get(url) ?? new Set();
+    this.#inFlight.set(url, runs.add(run));
+    return () => {
+      runs.delete(run);
+      if (runs.size === 0 && this.#inFlight.get(url) === runs) this.#inFlight.delete(url);
+    };
+  }
+}
+
+/** What a generation asks of a node, roughly. */
+function toDemand({ request, model }: GenerationOrder): RunDemand {
+  const { input, parameters } = request;
+  const { max_tokens: generationLength } = parameters;
+  const promptBytes = boundPositions(input, generationLength, model.max_length) - generationLength;
+  return {
+    positions: generationLength + Math.max(0, promptBytes) / BYTES_PER_TOKEN,
+    blockLength:
+      parameters.cache === "none" ? null : (parameters.block_length ?? USUAL_BLOCK_LENGTH),
+    steps: Math.max(1, boundSteps(parameters)),
+  };
 }
 
 /** Most step units that a generation may execute: what it adds to the work to be done while it waits. */

@@ -9,7 +9,7 @@
 import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
 import type { NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
-import { noReadyNode } from "./node-error.ts";
+import { LostNodeError, noReadyNode } from "./node-error.ts";
 import type { NodeEvent, NodeProgress } from "./node-events.ts";
 import type { GenerationOrder } from "./node-pool.ts";
 import { toRemainingTime } from "./remaining-time.ts";
@@ -19,28 +19,35 @@ import { RunProgress } from "./run-progress.ts";
 export interface ChosenNode {
   readonly url: string;
   readonly model: NodeModel;
-  /** Counts the request out again, once, and says how the node did. */
-  readonly release: (outcome: NodeOutcome) => void;
+  /** Says that the node has begun. */
+  readonly begun: () => void;
+  /** Counts the request out again, once; tells a failure of the node's own. */
+  readonly release: (isFailed: boolean) => void;
 }
 
-/** How a node did: its failures are its own, what it refuses and what is left early are not. */
-export type NodeOutcome = "answered" | "failed" | "left";
+/** What a run wants of its next node. */
+export interface NodeWish {
+  /** Base URLs of nodes that it has just failed on. */
+  readonly tried: ReadonlySet<string>;
+  /** False once it has failed on any since it last moved on. */
+  readonly isFresh: boolean;
+  /** Whose weights began it: no others can go on. `null` where any may begin. */
+  readonly weightsDigest: string | null;
+}
 
 /** Where a run gets its nodes from. */
 export interface NodeSource {
   /**
    * Chooses a node and counts the request in.
    *
-   * @param tried Nodes that this request has just failed on.
-   * @param weightsDigest Whose weights began it: no others can go on. `null` where any may begin.
    * @returns `null` if there is none.
    */
-  choose(tried: ReadonlySet<string>, weightsDigest: string | null): Promise<ChosenNode | null>;
+  choose(wish: NodeWish): Promise<ChosenNode | null>;
   /** Says that the request waits for a node, and comes back after a moment. */
   wait(signal: AbortSignal): Promise<void>;
 }
 
-/** Failures of nodes at one step before the request itself is taken for the cause. */
+/** Failures that nodes report at one step before the request itself is taken for the cause. */
 const MAX_FAILURES = 3;
 /** Nodes that refuse a request for want of room before its client is told so. */
 const MAX_REFUSALS = 2;
@@ -103,7 +110,7 @@ export class NodeRun {
   close(): void {
     this.#closed.abort();
     this.#running?.controller.abort();
-    this.#running?.node.release("left");
+    this.#running?.node.release(false);
   }
 
   /** Tells the node to stop, and goes to no other. */
@@ -133,9 +140,11 @@ export class NodeRun {
     let toldAt = Number.NEGATIVE_INFINITY;
     this.#isOnNode = false;
     for (;;) {
-      const node = await this.#source.choose(this.#stall.tried, this.#progress.weightsDigest);
+      const { tried, isFresh } = this.#stall;
+      const { weightsDigest } = this.#progress;
+      const node = await this.#source.choose({ tried, isFresh, weightsDigest });
       if (this.#isLeft()) {
-        node?.release("left");
+        node?.release(false);
         throw new ApiError("cancelled", "The client has left.");
       }
       if (node !== null) return node;
@@ -157,22 +166,23 @@ export class NodeRun {
     this.#running = running;
     this.#isOnNode = true;
     if (this.#progress.weightsDigest === null) this.#model = node.model;
-    let outcome: NodeOutcome = "left";
+    let isFailed = false;
     try {
       const events = await this.#client.open(node.url, running.order, running.controller.signal);
+      node.begun();
       for await (const event of events) {
         if (event.type === "comment" || this.#take(event.frame, node)) yield event;
       }
-      outcome = "answered";
       return null;
     } catch (thrown) {
       if (this.#isLeft() || !isNodeFailure(thrown)) throw thrown;
-      outcome = thrown.code === "overloaded" ? "left" : "failed";
+      // What is full, and what a request itself may have broken, says nothing of the node.
+      isFailed = thrown.code !== "overloaded" && thrown.code !== "session_failed";
       return thrown;
     } finally {
       // Whatever it was: a node that is given up must not go on.
       running.controller.abort();
-      node.release(outcome);
+      node.release(isFailed);
       this.#running = null;
     }
   }
@@ -248,15 +258,21 @@ class Stall {
   readonly tried = new Set<string>();
   #failureCount = 0;
   #refusalCount = 0;
+  /** What is to be told of it all. */
   #last: ApiError | null = null;
   #waitingSince: number | null = null;
+
+  /** True while nothing has. */
+  get isFresh(): boolean {
+    return this.#last === null;
+  }
 
   note(failure: ApiError, url: string): void {
     this.tried.add(url);
     // That a node was reached and refused says more than that another was not.
-    if (this.#last === null || failure.code !== "no_ready_node") this.#last = failure;
+    if (this.#last === null || !isAbsence(failure)) this.#last = failure;
     if (failure.code === "overloaded") this.#refusalCount += 1;
-    else if (failure.code !== "no_ready_node") this.#failureCount += 1;
+    else if (!isAbsence(failure)) this.#failureCount += 1;
   }
 
   /** @param hasBegun True once the client was told anything: it is no refusal any more then. */
@@ -269,7 +285,7 @@ class Stall {
   giveUp(nowMs: number, waitMs: number, hasBegun: boolean): ApiError | null {
     const last = this.#last ?? noReadyNode();
     // Nodes that are there and refuse: the client is told so while its status can still say it.
-    const isRefused = last.code !== "no_ready_node" && !hasBegun && !this.#isWaiting;
+    const isRefused = !isAbsence(last) && !hasBegun && !this.#isWaiting;
     this.#waitingSince ??= nowMs;
     return isRefused || nowMs - this.#waitingSince >= waitMs ? last : null;
   }
@@ -277,6 +293,11 @@ class Stall {
   get #isWaiting(): boolean {
     return this.#waitingSince !== null;
   }
+}
+
+/** Failures of which a request is not the cause, however often it meets them. */
+function isAbsence(failure: ApiError): boolean {
+  return failure.code === "no_ready_node" || failure instanceof LostNodeError;
 }
 
 /** Failures of a node, not of the request; a client that left is neither. */

@@ -27,6 +27,7 @@ const ROOT_ENTRIES = new Set(
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shared/contracts": ["zod"],
   "shared/event-stream": ["shared/contracts"],
+  "shared/scaling": [],
   "shared/sdk": ["shared/contracts/errors.ts", "shared/event-stream", "@ai-sdk/openai-compatible"],
   "edge/accounts": ["shared", "cloudflare:workers", "zod"],
   "edge/billing": ["shared", "cloudflare:workers", "zod", "stripe"],
@@ -45,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "edge/console": [
     "shared/sdk",
     "shared/contracts/ledger-chain.ts",
+    "shared/contracts/pool.ts",
     "preact",
     "vite",
     "marked",

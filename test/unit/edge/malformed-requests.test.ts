@@ -98,7 +98,7 @@ beforeAll(async () => {
   const edge: App = createApp({
     now: Date.now,
     randomBytes,
-    nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now),
+    nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now, () => 0),
     reportFault: (report: unknown) => faults.push(report),
   });
   const pool = createScriptedPool([], Date.now);

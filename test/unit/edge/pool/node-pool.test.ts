@@ -22,7 +22,7 @@ function createEdge(urls: readonly string[], firstEvent = QUEUED) {
     );
   };
   const now = () => clock.nowMs;
-  const nodes = new NodePool(new NodeClient(fetch, now, timeouts), now);
+  const nodes = new NodePool(new NodeClient(fetch, now, timeouts), now, () => 0);
   const pool = createScriptedPool(urls, now);
   const open = () =>
     nodes.open({
