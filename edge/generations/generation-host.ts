@@ -164,7 +164,8 @@ export class GenerationHost extends DurableObject<Bindings> {
     });
     live.run = run;
     void this.ctx.storage.setAlarm(Date.now() + GUARD_MS);
-    this.#countDown();
+    // Whoever had it begin waits for that, and comes to read then.
+    void live.begun.promise.then(() => this.#countDown());
     void run
       .run()
       .then(({ error, event }) => {
@@ -190,6 +191,8 @@ export class GenerationHost extends DurableObject<Bindings> {
   ): Promise<NodeGeneration> {
     const { id, accountId, createdAt, model, request } = store.order;
     const after = store.readPosition();
+    // The first attempt is noted with the hold; what is lost from here on goes on as the next one.
+    if (after === null) store.keepPosition({ ...BEGINNING, attempt: 1 });
     const accounts = openAccounts(this.env);
     const parameters = toRemainingTime(request.parameters, this.#platform.now() - createdAt);
     return await this.#platform.nodes.open({
@@ -201,7 +204,6 @@ export class GenerationHost extends DurableObject<Bindings> {
       ...(after === null ? {} : { after }),
       claimAttempt: async (attempt, deliveredUnits) => {
         const position = store.readPosition() ?? BEGINNING;
-        // What is lost from here on goes on as the attempt after this one.
         store.keepPosition({ ...position, attempt });
         return await accounts.dispatch(accountId, id, attempt, deliveredUnits);
       },

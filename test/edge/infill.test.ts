@@ -2,6 +2,7 @@ import { beforeEach, describe, it } from "vitest";
 import { infillAnswerSchema } from "../../shared/contracts/infill.ts";
 import { readError } from "./edge-harness.ts";
 import { useEdgeStage } from "./edge-stage.ts";
+import { readNative } from "./native-stream.ts";
 import { testRouteSecurity } from "./route-security.ts";
 import type { NodeScript } from "./scripted-node.ts";
 
@@ -95,6 +96,21 @@ describe("an infill", () => {
         { type: "hole", length: 1 },
       ],
     });
+  });
+
+  it("streams the events of a native generation, its holes at the end", async ({ expect }) => {
+    const response = await ask({ template, stream: true });
+    const { names, events } = await readNative(response);
+    expect(names).toEqual(["step", "step", "step", "done"]);
+    const last = events.at(-1);
+    expect(last?.type === "done" && last.generation.holes).toEqual([
+      { text: "black cat", token_count: 2 },
+      { text: "me", token_count: 1 },
+    ]);
+    const id = response.headers.get("x-generation-id");
+    const key = stage.account.inferenceKey;
+    const again = await stage.edge.send("GET", `/v1/generations/${id}/events?after=3`, { key });
+    expect((await readNative(again)).names).toEqual(["done"]);
   });
 
   it("is held for with the passes of open lengths, and without where none is", async ({
