@@ -3,7 +3,6 @@
  *
  * Owns: how an engine is put together, and what is kept of a request: its tokens, its bill, its waits.
  */
-import { readConfig } from "../../../gpu-backend/config.ts";
 import {
   createGeneration,
   type GenerationModel,
@@ -26,9 +25,7 @@ import {
   toGenerationParameters,
 } from "../../../shared/contracts/public-api.ts";
 import type { Tier } from "../../../shared/contracts/tier-names.ts";
-
-/** What a node is set to when its operator says nothing. */
-export const NODE_DEFAULTS = readConfig({ UNMASK_GRANT_SECRET: "-".repeat(32) });
+import { NODE_DEFAULTS } from "./node-defaults.ts";
 
 /** One request. */
 export interface BenchRequest {

@@ -20,27 +20,22 @@ const CANDIDATES = 16;
 
 /**
  * The best rate of a shape, columns per second of wall time.
- *
- * @param concurrency Passes in flight at once that are tried beside a single one.
  */
 export async function bestRate(
   predictor: MaskPredictor,
   config: CheckpointConfig,
   shape: ColumnShape,
-  concurrency: number,
 ): Promise<number> {
   const rates: number[] = [];
   for (const rowCount of ROW_COUNTS) {
     const batch = packShape(config, rowCount, shape);
-    for (const inFlight of new Set([1, concurrency])) {
-      const pass = () =>
-        Promise.all(Array.from({ length: inFlight }, () => predictor.predict(batch)));
-      // The first computes contexts, and allocates.
-      await pass();
-      const seconds: number[] = [];
-      for (let run = 0; run < RUNS; run += 1) seconds.push((await time(pass)).wallSeconds);
-      rates.push((inFlight * rowCount * shape.length) / median(seconds));
+    // The first computes contexts, and allocates.
+    await predictor.predict(batch);
+    const seconds: number[] = [];
+    for (let run = 0; run < RUNS; run += 1) {
+      seconds.push((await time(() => predictor.predict(batch))).wallSeconds);
     }
+    rates.push((rowCount * shape.length) / median(seconds));
   }
   return Math.max(...rates);
 }

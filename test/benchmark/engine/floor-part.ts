@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { type Checkpoint, readCheckpoint } from "../../../gpu-backend/model/checkpoint.ts";
 import { median, time } from "../measure.ts";
 import type { BenchOptions, BenchPart, BenchReport } from "../part.ts";
-import { BenchEngine, exactParameters, NODE_DEFAULTS } from "./bench-engine.ts";
+import { BenchEngine, exactParameters } from "./bench-engine.ts";
 import { MODEL_FOLDER, quantizeModel, withFolder, withPredictor } from "./bench-model.ts";
 import { BLOCK_LENGTH, makePrompt } from "./canvas-rows.ts";
+import { withNodePredictor } from "./node-defaults.ts";
 import { countOperations } from "./operations.ts";
 import { readProfile, WORK_KINDS } from "./operator-profile.ts";
 import { type ProductKind, ProductPeak } from "./product-peak.ts";
@@ -51,7 +52,7 @@ async function measureKind(
   const rates = new Map(REQUEST_COUNTS.map((count) => [count, [] as number[]]));
   // Not between the generations: threads that wait for work would be counted as the product's.
   const peakRates = await measurePeak(peak);
-  await withPredictor(checkpoint, NODE_DEFAULTS.threadCount, async (predictor) => {
+  await withNodePredictor(checkpoint, async (predictor) => {
     const bench = await BenchEngine.create(checkpoint, predictor);
     await generate(bench, checkpoint, 1);
     for (let round = 0; round < rounds; round += 1) {

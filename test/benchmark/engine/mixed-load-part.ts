@@ -12,12 +12,12 @@ import {
   BenchEngine,
   type BenchRequest,
   type FinishedRequest,
-  NODE_DEFAULTS,
   tierParameters,
 } from "./bench-engine.ts";
-import { MODEL_FOLDER, withPredictor } from "./bench-model.ts";
+import { MODEL_FOLDER } from "./bench-model.ts";
 import { bestRate, type ColumnShape } from "./best-rates.ts";
 import { makePrompt } from "./canvas-rows.ts";
+import { withNodePredictor } from "./node-defaults.ts";
 import { watchPredictor } from "./watched-predictor.ts";
 
 const REQUESTS = 64;
@@ -31,8 +31,6 @@ const TIERS = tierSchema.options;
 const SEED = 20261124;
 /** Shapes that hold so much of the positions are measured; the rest gets their mean rate. */
 const MEASURED_SHARE = 0.95;
-/** Passes in flight that are tried where the rate of a shape is measured: one a core here. */
-const CONCURRENCY = 2;
 
 /** A request, and when it arrives, milliseconds after the first. */
 interface Arrival {
@@ -45,7 +43,7 @@ export const mixedLoadPart: BenchPart = {
   name: "mixed-load",
   async run(options, report) {
     const checkpoint = await readCheckpoint(MODEL_FOLDER);
-    await withPredictor(checkpoint, NODE_DEFAULTS.threadCount, (predictor) =>
+    await withNodePredictor(checkpoint, (predictor) =>
       measure(checkpoint, predictor, options, report),
     );
   },
@@ -129,7 +127,7 @@ async function idealSeconds(
   let measuredShapes = 0;
   for (const { shape, columns } of [...needed].sort((a, b) => b.columns - a.columns)) {
     if (measuredColumns >= MEASURED_SHARE * total) break;
-    seconds += columns / (await bestRate(predictor, config, shape, CONCURRENCY));
+    seconds += columns / (await bestRate(predictor, config, shape));
     measuredColumns += columns;
     measuredShapes += 1;
   }

@@ -9,9 +9,10 @@ import {
   generationParametersSchema,
 } from "../../../shared/contracts/node-wire.ts";
 import type { BenchPart, BenchReport } from "../part.ts";
-import { BenchEngine, exactParameters, NODE_DEFAULTS } from "./bench-engine.ts";
-import { MODEL_FOLDER, withPredictor } from "./bench-model.ts";
+import { BenchEngine, exactParameters } from "./bench-engine.ts";
+import { MODEL_FOLDER } from "./bench-model.ts";
 import { BLOCK_LENGTH, makePrompt } from "./canvas-rows.ts";
+import { withNodePredictor } from "./node-defaults.ts";
 import { RunLog } from "./run-log.ts";
 import { outsideShare, steadySteps } from "./step-times.ts";
 
@@ -25,7 +26,7 @@ export const overheadPart: BenchPart = {
   async run(options, report) {
     const log = RunLog.open();
     const checkpoint = await readCheckpoint(MODEL_FOLDER);
-    await withPredictor(checkpoint, NODE_DEFAULTS.threadCount, async (predictor) => {
+    await withNodePredictor(checkpoint, async (predictor) => {
       const bench = await BenchEngine.create(checkpoint, predictor);
       const rounds = options.isQuick ? 1 : 3;
       const whole = exactParameters(NEW_TOKENS, BLOCK_LENGTH);

@@ -9,9 +9,10 @@ import { createRandom } from "../../support/write-checkpoint.ts";
 import type { PlotPoint } from "../line-plot.ts";
 import { slope } from "../measure.ts";
 import type { BenchPart, BenchReport } from "../part.ts";
-import { BenchEngine, NODE_DEFAULTS, tierParameters } from "./bench-engine.ts";
-import { MODEL_FOLDER, withPredictor } from "./bench-model.ts";
+import { BenchEngine, tierParameters } from "./bench-engine.ts";
+import { MODEL_FOLDER } from "./bench-model.ts";
 import { makePrompt } from "./canvas-rows.ts";
+import { withNodePredictor } from "./node-defaults.ts";
 
 const IN_FLIGHT = 24;
 const CANCELLED_SHARE = 0.2;
@@ -43,7 +44,7 @@ export const soakPart: BenchPart = {
     process.on("unhandledRejection", count);
     try {
       const checkpoint = await readCheckpoint(MODEL_FOLDER);
-      await withPredictor(checkpoint, NODE_DEFAULTS.threadCount, async (predictor) => {
+      await withNodePredictor(checkpoint, async (predictor) => {
         const bench = await BenchEngine.create(checkpoint, predictor);
         const sampler = sampleMemory(report);
         const endsAt = performance.now() + soakMinutes * 60_000;
