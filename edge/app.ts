@@ -51,7 +51,7 @@ import { createOpenApiHandler } from "./routes/openapi.ts";
 import { listTiers, quote } from "./routes/prices.ts";
 import { takeReceipt } from "./routes/receipts.ts";
 import { reconcileAccount } from "./routes/reconciliation.ts";
-import { readScaling } from "./routes/scaling.ts";
+import { listNodes, readScaling } from "./routes/scaling.ts";
 import { createScore } from "./routes/score.ts";
 import { takeStripeEvent } from "./routes/stripe-events.ts";
 import { createTopUp } from "./routes/top-ups.ts";
@@ -84,6 +84,7 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
     takeHeartbeat,
   );
   app.get("/internal/scaling", authenticateScaler(), readScaling);
+  app.get("/internal/nodes", authenticateOperator(), listNodes);
   app.post("/internal/stripe-events", bodyLimit(), takeStripeEvent);
   return app;
 }

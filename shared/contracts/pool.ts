@@ -105,3 +105,9 @@ export const scalingAnswerSchema = z.strictObject({
   running_step_units: z.int().min(0),
 });
 export type ScalingAnswer = z.infer<typeof scalingAnswerSchema>;
+
+/** Answer of `GET /internal/nodes`, in the order in which they came. */
+export interface NodeList {
+  readonly object: "list";
+  readonly data: readonly NodeHeartbeat[];
+}
