@@ -12,12 +12,12 @@ import { createTasks, type Task } from "./tasks.ts";
 const THRESHOLDS = [0.95, 0.9, 0.8, 0.6] as const;
 const BLOCK_LENGTHS = [null, 8] as const;
 /** Of each task's items, one in so many. */
-const STRIDE = 2;
+const STRIDE = 4;
 
 /** By tier: what it may be, beside what it is. */
 const CANDIDATES: Readonly<Record<"draft" | "fast" | "balanced", readonly DecodingRule[]>> = {
   draft: combine([4, 8], ["dual"], true),
-  fast: combine([2, 4], ["dual", "prefix"], true),
+  fast: combine([2, 4], ["dual"], true),
   balanced: combine([1, 2], ["prefix", "none"], false),
 };
 
