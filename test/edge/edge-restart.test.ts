@@ -21,7 +21,8 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-describe("a generation whose edge is started again", () => {
+// Two starts of workerd in one test.
+describe("a generation whose edge is started again", { timeout: 60_000 }, () => {
   it("goes on at a node from the state that was kept, and is charged once", async ({ expect }) => {
     node.script = async (exchange) => {
       exchange.send({ type: "queued", ahead: 0 });
@@ -36,7 +37,9 @@ describe("a generation whose edge is started again", () => {
     const begun = await first.send("POST", path, { key, json });
     const { id } = generationSchema.parse(await begun.json());
     await expect
-      .poll(async () => (await (await first.send("GET", `${path}/${id}`, { key })).json()).text)
+      .poll(async () => (await (await first.send("GET", `${path}/${id}`, { key })).json()).text, {
+        timeout: 10_000,
+      })
       .toBe("one ");
     await first.stop();
 

@@ -8,6 +8,8 @@ import { readNative } from "./native-stream.ts";
 import { type NodeScript, sayHello, stepFrame } from "./scripted-node.ts";
 
 const path = "/v1/generations";
+/** For a machine with much else to do. */
+const PATIENCE = { timeout: 10_000 };
 const stage = useEdgeStage({ READER_GRACE_MS: "400" });
 beforeEach(() => {
   stage.node.script = sayHello;
@@ -65,7 +67,7 @@ describe("a generation in the background", () => {
     expect(status).toBe("queued");
     await begun;
     step();
-    await expect.poll(async () => (await look(id)).text).toBe("1 ");
+    await expect.poll(async () => (await look(id)).text, PATIENCE).toBe("1 ");
     const reading = send("GET", `${path}/${id}/events`).then(readNative);
     await send("POST", `${path}/${id}/cancel`);
     expect((await reading).names).toEqual(["queued", "step", "error"]);
@@ -82,7 +84,7 @@ describe("cancelling", () => {
     await begun;
     step();
     const id = stage.node.requests.at(-1)?.request_id ?? "";
-    await expect.poll(async () => (await look(id)).text).toBe("1 ");
+    await expect.poll(async () => (await look(id)).text, PATIENCE).toBe("1 ");
     const answer = generationSchema.parse(
       await (await send("POST", `${path}/${id}/cancel`)).json(),
     );
@@ -117,7 +119,7 @@ describe("a reader that leaves", () => {
     const reading = send("GET", `${path}/${id}/events`, { headers: { "last-event-id": "1" } });
     const events = await reading;
     step();
-    await expect.poll(async () => (await look(id)).text).toBe("1 ");
+    await expect.poll(async () => (await look(id)).text, PATIENCE).toBe("1 ");
     await send("POST", `${path}/${id}/cancel`);
     expect((await readNative(events)).ids).toEqual(["2", "3"]);
   });
@@ -131,7 +133,7 @@ describe("a reader that leaves", () => {
     controller.abort();
     await cancelled;
     const id = response.headers.get("x-generation-id") ?? "";
-    await expect.poll(async () => (await look(id)).status).toBe("cancelled");
+    await expect.poll(async () => (await look(id)).status, PATIENCE).toBe("cancelled");
     expect((await readMoney()).held).toBe(0);
   });
 });
@@ -143,7 +145,7 @@ describe("a generation that ended a while ago", () => {
     const answer = await brief.edge.send("POST", path, { key, json: { prompt: "Once" } });
     const { id } = generationSchema.parse(await answer.json());
     await expect
-      .poll(async () => (await brief.edge.send("GET", `${path}/${id}`, { key })).status)
+      .poll(async () => (await brief.edge.send("GET", `${path}/${id}`, { key })).status, PATIENCE)
       .toBe(404);
   });
 });
