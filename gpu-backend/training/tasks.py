@@ -6,7 +6,7 @@ at which noise level).
 Does not own: the noise itself and the loss (objective.py), the tokenizer's file (tokenizer.py).
 
 Hygiene: eval couplets appear in natural order only, never as a question; files named *_test, *_val and *_holdout
-are read for measuring alone (measure.py, and `held_out` here).
+are read for measuring alone (`held_out` here, and npm run evaluate).
 """
 
 import json
