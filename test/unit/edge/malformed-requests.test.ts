@@ -29,7 +29,10 @@ vi.mock("cloudflare:workers", () => ({
 const REQUEST_COUNT = Number(process.env["UNMASK_FUZZ_REQUESTS"] ?? 1_000);
 const CREDIT = 1_000_000_000;
 const TAG_SECRET = "the tag's secret";
-const PATHS = ["/v1/chat/completions", "/v1/completions", "/v1/quote"] as const;
+const PATHS = [
+  ...["/v1/chat/completions", "/v1/completions", "/v1/quote"],
+  ...["/v1/generations", "/v1/infill", "/v1/score"],
+];
 
 const model = {
   id: "llada-test",
@@ -58,17 +61,17 @@ const faults: unknown[] = [];
 
 beforeAll(async () => {
   // By names that the compiler does not follow: the Worker's types are not this process's.
-  const [app, object] = ["app", "account-object"];
+  const [app, object, host] = ["app", "account-object", "generation-host"];
   const { createApp } = await import(`../../../edge/${app}.ts`);
   const { AccountObject } = await import(`../../../edge/accounts/${object}.ts`);
-  const sql = openSql();
-  const storage = {
-    sql,
-    transactionSync: <Result>(act: () => Result) => sql.transact(act),
-    setAlarm: async () => undefined,
+  const { GenerationHost } = await import(`../../../edge/generations/${host}.ts`);
+  const openStorage = () => {
+    const sql = openSql();
+    const transactionSync = <Result>(act: () => Result) => sql.transact(act);
+    return { sql, transactionSync, setAlarm: async () => undefined };
   };
   const lifetimes = { HOLD_LIFETIME_MS: "900000", RECEIPT_GRACE_MS: "900000" };
-  account = new AccountObject({ storage }, lifetimes);
+  account = new AccountObject({ storage: openStorage() }, lifetimes);
   const accountId = createAccountId(randomBytes);
   const issued = await createApiKey({
     environment: "test",
@@ -95,17 +98,22 @@ beforeAll(async () => {
     { kind: "credit", amount: CREDIT, reference: "start" },
   );
   const timeouts = { cancelMs: 1_000, firstFrameMs: 1_000, silenceMs: 1_000 };
-  const edge: App = createApp({
+  const platform = {
     now: Date.now,
     randomBytes,
     nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now, () => 0),
     reportFault: (report: unknown) => faults.push(report),
-  });
+  };
+  const edge: App = createApp(platform);
   const pool = createScriptedPool([], Date.now);
   const beat = createHeartbeat("http://node", { model });
   const view = { nodes: [{ ...beat, heardAt: 0 }], models: [model] };
   const bindings = {
     ACCOUNTS: { getByName: () => account },
+    // Each is asked once: nothing runs, so that none is ever asked for again.
+    GENERATIONS: { getByName: () => createHost() },
+    READER_GRACE_MS: "1000",
+    GENERATION_RETENTION_MS: "1000",
     POOL: { getByName: () => ({ ...pool.find(), read: async () => view }) },
     NODE_WAIT_MS: "0",
     KEY_ENVIRONMENT: "test",
@@ -114,15 +122,21 @@ beforeAll(async () => {
     OPERATOR_SECRET: "the operator's secret",
   };
   const context = { waitUntil: () => undefined, passThroughOnException: () => undefined };
+  const createHost = () =>
+    new GenerationHost({ ...context, storage: openStorage() }, bindings, platform);
   send = (request) => edge.request(request, {}, bindings, context);
 });
 
 const chat = { messages: [{ role: "user", content: "Greet me." }], max_tokens: 32, seed: 1 };
 const completion = { prompt: "Once", max_tokens: 32, tier: "fast", stop: ["\n"], stream: false };
+const infill = { template: ["a", { length: 2 }, { min_length: 1, max_length: 2 }], seed: 1 };
+const scored = { prompt: "Once", answers: ["a", "b"], samples: 2 };
+const BASES = [chat, completion, infill, scored];
 const FIELDS = [
   ...["model", "messages", "prompt", "max_tokens", "steps", "tier", "temperature", "cfg_scale"],
   ...["seed", "stop", "stream", "stream_options", "block_length", "remasking", "n", "logit_bias"],
-  ...["confidence_threshold", "cache", "early_exit", "revision_steps"],
+  ...["confidence_threshold", "cache", "early_exit", "revision_steps", "deadline_ms", "max_price"],
+  ...["template", "answers", "samples", "background", "echo", "suffix", "logprobs"],
   ...["tools", "response_format", "__proto__", "constructor", "messages.0.content", ""],
 ];
 
@@ -139,7 +153,7 @@ const oddity = fc.oneof(
 /** A valid body with one to three fields replaced, or broken as text. */
 const mutated = fc
   .record({
-    base: fc.constantFrom(chat, completion),
+    base: fc.constantFrom<object>(...BASES),
     changes: fc.array(fc.tuple(fc.constantFrom(...FIELDS), oddity), { minLength: 1, maxLength: 3 }),
   })
   .map(({ base, changes }) => {
@@ -151,7 +165,7 @@ const mutated = fc
     return Buffer.from(`{${pairs.join(",")}}`);
   });
 
-const valid = fc.constantFrom(chat, completion).map((body) => Buffer.from(JSON.stringify(body)));
+const valid = fc.constantFrom(...BASES).map((body) => Buffer.from(JSON.stringify(body)));
 const cut = fc.tuple(valid, fc.nat()).map(([bytes, at]) => bytes.subarray(0, at % bytes.length));
 const flipped = fc.tuple(valid, fc.nat(), fc.nat({ max: 255 })).map(([bytes, at, byte]) => {
   const copy = Buffer.from(bytes);
