@@ -161,8 +161,8 @@ async function openExchange(
   };
 }
 
-/** A step that makes `text` final. */
-export function stepFrame(step: number, text: string): NodeFrame {
+/** A step that makes `text` final; with a state, another node can go on behind it. */
+export function stepFrame(step: number, text: string, state?: string): NodeFrame {
   return {
     type: "step",
     step,
@@ -171,6 +171,7 @@ export function stepFrame(step: number, text: string): NodeFrame {
     masked_count: 0,
     forward_passes: step,
     step_units: step,
+    ...(state === undefined ? {} : { state }),
     text_delta: text,
   };
 }

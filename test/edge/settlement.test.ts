@@ -142,19 +142,19 @@ describe("a receipt", () => {
     const caught = catchGrant();
     const answer = ask();
     const { grant, id } = await caught.grant;
-    expect(await (await post(grant, createReceipt(id, 2))).json()).toEqual({ state: "captured" });
-    expect(await readMoney()).toMatchObject({ held: 0, units: 2 });
+    expect(await (await post(grant, createReceipt(id, 2))).json()).toEqual({ state: "dispatched" });
+    expect(await readMoney()).toMatchObject({ held: 640, units: 0 });
     caught.proceed();
     expect((await (await answer).json()).usage).toMatchObject({ cost: 40, refunded: 600 });
     for (let i = 0; i < 3; i++) expect((await post(grant, createReceipt(id, 9))).status).toBe(200);
     expect(await readMoney()).toEqual({ balance: CREDIT - 40, held: 0, units: 2 });
   });
 
-  it("of no step is asked for again while its answer runs", async ({ expect }) => {
+  it("of no step changes nothing while its answer runs", async ({ expect }) => {
     const caught = catchGrant();
     const answer = ask();
     const { grant, id } = await caught.grant;
-    expect((await post(grant, createReceipt(id, 0))).status).toBe(202);
+    expect((await post(grant, createReceipt(id, 0))).status).toBe(200);
     caught.proceed();
     expect((await answer).status).toBe(200);
     expect((await post(grant, createReceipt(id, 0))).status).toBe(200);
@@ -197,16 +197,19 @@ describe("a node", () => {
     await expect.poll(() => readMoney()).toEqual({ balance: CREDIT, held: 0, units: 0 });
   });
 
-  it("lost after a step is settled by the receipt that it posts later", async ({ expect }) => {
+  it("lost after a step, with none to go on, is paid the steps that were delivered", async ({
+    expect,
+  }) => {
     let grant = "";
     node.script = async (exchange) => {
       grant = exchange.grant;
       await lose(exchange);
     };
     expect((await ask()).status).toBe(502);
-    expect(await readMoney()).toMatchObject({ balance: CREDIT, held: 640 });
+    await expect.poll(() => readMoney()).toEqual({ balance: CREDIT - 20, held: 0, units: 1 });
+    // What it ran beyond them was not delivered, and is nobody's to pay.
     await post(grant, createReceipt(node.requests.at(-1)?.request_id ?? "", 3));
-    expect(await readMoney()).toEqual({ balance: CREDIT - 60, held: 0, units: 3 });
+    expect((await readMoney()).units).toBe(1);
   });
 
   it("that fails after some steps is paid for them, by its error's receipt", async ({ expect }) => {
@@ -225,8 +228,15 @@ describe("a node", () => {
     const hasty = await startTestEdge([node.url], LIFETIMES);
     try {
       const other = await createTestAccount(hasty, { plan: "free", credit: CREDIT });
-      node.script = lose;
-      await hasty.send("POST", "/v1/completions", { key: other.inferenceKey, json: ASK });
+      const controller = new AbortController();
+      // It is told to stop, and neither says what it has run nor posts it.
+      node.script = (exchange) => {
+        exchange.send({ type: "queued", ahead: 0 });
+        exchange.send(stepFrame(1, "Hel"));
+        controller.abort();
+      };
+      const options = { key: other.inferenceKey, json: ASK, signal: controller.signal };
+      await hasty.send("POST", "/v1/completions", options).catch(() => undefined);
       expect(await readMoney(other, hasty)).toMatchObject({ held: 640 });
       await expect
         .poll(() => readMoney(other, hasty), { timeout: 8_000, interval: 200 })
