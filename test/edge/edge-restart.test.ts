@@ -26,7 +26,7 @@ describe("a generation whose edge is started again", { timeout: 60_000 }, () => 
   it("goes on at a node from the state that was kept, and is charged once", async ({ expect }) => {
     node.script = async (exchange) => {
       exchange.send({ type: "queued", ahead: 0 });
-      exchange.send({ ...stepFrame(1, "one "), state: "state-1" });
+      exchange.send(Object.assign(stepFrame(1, "one "), { state: "state-1" }));
       const beat = setInterval(() => exchange.comment("heartbeat"), 100);
       await exchange.closed;
       clearInterval(beat);

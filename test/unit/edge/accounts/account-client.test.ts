@@ -39,6 +39,8 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       expire: () => answer(undefined),
       readLedger: () => answer({ purse: { balance: 0, held: 0 }, entries: [] }),
       readUsage: () => answer({ purse: { balance: 0, held: 0 }, lines: [] }),
+      sumEntries: () => answer({ blocks: [], isWaiting: false }),
+      resendEntries: () => answer(undefined),
     };
   };
   return { client: new AccountClient(findAccount), stubCount: () => stubCount };
