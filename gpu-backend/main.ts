@@ -13,7 +13,7 @@ import { Engine } from "./engine/engine.ts";
 import { createLogger, type Logger } from "./engine/logger.ts";
 import { loadServedModel } from "./load-served-model.ts";
 import { readCheckpoint } from "./model/checkpoint.ts";
-import { createMaskPredictor } from "./model-runner/create-mask-predictor.ts";
+import { openMaskPredictor } from "./open-mask-predictor.ts";
 import { HeartbeatSender, toHeartbeat } from "./server/heartbeat-sender.ts";
 import { createNodeApp } from "./server/node-app.ts";
 import { ReceiptSpool } from "./server/receipt-spool.ts";
@@ -45,7 +45,7 @@ async function startNode(
   // The digest reads every weight; the network is loaded meanwhile.
   const [model, maskPredictor] = await Promise.all([
     loadServedModel(checkpoint, config.modelId),
-    createMaskPredictor(
+    openMaskPredictor(
       checkpoint,
       { executionProvider: config.executionProvider, intraOpThreads: config.threadCount },
       { onThreadLost: () => logger.error("session_lost"), onGivenUp: onNetworkLost },
