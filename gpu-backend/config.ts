@@ -53,6 +53,8 @@ const environmentSchema = z.object({
     .default("cpu"),
   /** 0 lets the runtime choose. */
   UNMASK_THREADS: wholeNumber(0, 1_024).default(0),
+  /** Sessions of one thread beside the one with all; chosen by the weights' size when left out. */
+  UNMASK_SESSIONS: wholeNumber(0, 256).optional(),
   UNMASK_MAX_BATCH_ROWS: wholeNumber(1, 1_024).default(8),
   UNMASK_MAX_QUEUE: wholeNumber(0, 100_000).default(64),
   /** The node stops when this process is no longer its parent. */
@@ -77,6 +79,8 @@ export interface NodeConfig {
   readonly executionProvider: "cpu" | "cuda" | "tensorrt" | "webgpu";
   /** Threads of one operator; 0 lets the runtime choose. */
   readonly threadCount: number;
+  /** Sessions of one thread beside the one with all; null to choose by the weights' size. */
+  readonly sideSessionCount: number | null;
   readonly maxBatchRows: number;
   readonly maxQueue: number;
   /** Process whose end ends this one; null for none. */
@@ -109,6 +113,7 @@ export function readConfig(
     drainMs: values.UNMASK_DRAIN_MS,
     executionProvider: values.UNMASK_EXECUTION_PROVIDER,
     threadCount: values.UNMASK_THREADS,
+    sideSessionCount: readSessions(values),
     maxBatchRows: values.UNMASK_MAX_BATCH_ROWS,
     maxQueue: values.UNMASK_MAX_QUEUE,
     parentProcessId: values.UNMASK_PARENT_PID ?? null,
@@ -126,6 +131,16 @@ function readEdge({
   }
   const param = url === undefined ? "UNMASK_EDGE_URL" : "UNMASK_SPOOL_DIRECTORY";
   throw new ApiError("missing_parameter", `${param} is required with its companion.`, { param });
+}
+
+/** A session of one thread is one of a CPU. */
+function readSessions({
+  UNMASK_SESSIONS: count,
+  UNMASK_EXECUTION_PROVIDER: provider,
+}: z.infer<typeof environmentSchema>): number | null {
+  if (!count || provider === "cpu") return count ?? null;
+  const message = "UNMASK_SESSIONS must be 0 with a provider other than cpu.";
+  throw new ApiError("invalid_parameter", message, { param: "UNMASK_SESSIONS" });
 }
 
 /** The folder's own name; the checkpoint of the repository has one of its own. */

@@ -5,6 +5,7 @@
  * Does not own: any of the pieces. Standard output gets one line, when requests are accepted;
  * standard error gets the log, one JSON object a line.
  */
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { HEARTBEAT_INTERVAL_MS } from "#shared/contracts/limits.ts";
@@ -12,9 +13,11 @@ import { type NodeConfig, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { createLogger, type Logger } from "./engine/logger.ts";
 import { loadServedModel } from "./load-served-model.ts";
-import { readCheckpoint } from "./model/checkpoint.ts";
+import { type Checkpoint, readCheckpoint } from "./model/checkpoint.ts";
+import { chooseSessionCount } from "./model-runner/choose-session-count.ts";
 import { openMaskPredictor } from "./open-mask-predictor.ts";
 import { HeartbeatSender, toHeartbeat } from "./server/heartbeat-sender.ts";
+import { NodeMetrics } from "./server/metrics.ts";
 import { createNodeApp } from "./server/node-app.ts";
 import { ReceiptSpool } from "./server/receipt-spool.ts";
 import type { ServedModel } from "./server/served-model.ts";
@@ -48,19 +51,28 @@ async function startNode(
     openMaskPredictor(
       checkpoint,
       { executionProvider: config.executionProvider, intraOpThreads: config.threadCount },
-      { onThreadLost: () => logger.error("session_lost"), onGivenUp: onNetworkLost },
+      {
+        sideSessionCount: config.sideSessionCount ?? chooseSessions(config, checkpoint),
+        onThreadLost: () => logger.error("session_lost"),
+        onGivenUp: onNetworkLost,
+      },
     ),
   ]);
+  const metrics = new NodeMetrics();
+  metrics.countProcess();
   const engine = new Engine({
     maskPredictor,
+    observer: metrics,
     limits: { maxBatchRows: config.maxBatchRows, maxQueue: config.maxQueue },
     now: Date.now,
     logger,
   });
+  metrics.watchLoad(() => engine.load);
   const spool = await openSpool(config, logger);
   const app = createNodeApp({
     engine,
     model,
+    metrics,
     nodeId: config.nodeId,
     grantSecret: config.grantSecret,
     now: Date.now,
@@ -86,6 +98,14 @@ async function startNode(
       await maskPredictor.close();
     },
   };
+}
+
+function chooseSessions(
+  { executionProvider, threadCount }: NodeConfig,
+  { parameterCount }: Checkpoint,
+): number {
+  const coreCount = threadCount > 0 ? threadCount : availableParallelism();
+  return chooseSessionCount({ executionProvider, coreCount, parameterCount });
 }
 
 /** The way of receipts to the edge, where the operator has named one. */

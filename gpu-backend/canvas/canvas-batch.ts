@@ -78,6 +78,8 @@ export interface PredictorRow {
 export interface PassShape {
   /** Padded length of the whole row, columns. */
   readonly length: number;
+  /** Columns that are fed of it, padding included. */
+  readonly fedLength: number;
   /** Equal for equal shapes. */
   readonly key: string;
 }
@@ -99,7 +101,11 @@ export function passShape(
   maxLength: number,
 ): PassShape {
   const length = lengthBucket(rowLength, maxLength);
-  return { length, key: `${length}/${spanLength ?? "whole"}` };
+  return {
+    length,
+    fedLength: spanLength ?? length,
+    key: `${length}/${spanLength ?? "whole"}`,
+  };
 }
 
 /**
@@ -245,6 +251,13 @@ function packChoices(rows: readonly PredictorRow[]): Pick<CanvasBatch, "choices"
     start = end;
   }
   return { choices: { candidateRows: Int32Array.from(candidateRows), namedTokenIds } };
+}
+
+/** Columns that rows feed, the padding around them not counted. */
+export function countNeeded(rows: readonly PredictorRow[]): number {
+  return rows.reduce((sum, { tokenIds, span }) => {
+    return sum + (span === undefined ? tokenIds.length : span.end - span.start);
+  }, 0);
 }
 
 function countCandidates(rows: readonly PredictorRow[]): number {

@@ -1,4 +1,6 @@
 import type { GenerationParameters } from "#shared/contracts/node-wire.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
+import { DEFAULT_TIER } from "#shared/contracts/tiers.ts";
 import { Canvas } from "../canvas/canvas.ts";
 import type { TemplatePart, TokenCodec } from "../infilling/template.ts";
 import { createCounterRandom } from "../sampler/counter-random.ts";
@@ -35,6 +37,10 @@ export interface GenerationOrder {
   /** A JSON Schema, whose values are written after the prompt in place of text. */
   readonly schema?: Readonly<Record<string, unknown>>;
   readonly parameters: GenerationParameters;
+  /** The default tier when left out. */
+  readonly tier?: Tier;
+  /** Epoch milliseconds from which `deadline_ms` counts; without it there is no deadline. */
+  readonly receivedAt?: number;
   readonly listener: GenerationListener;
   /** Where an earlier run of the same request stood; from the beginning when left out. */
   readonly resume?: ResumeOrder;
@@ -59,17 +65,27 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
   return new Generation({
     ...run,
     requestId: order.requestId,
+    tier: order.tier ?? DEFAULT_TIER,
+    deadlineAt: deadlineOf(order),
     maxLength: model.maxLength,
     decoder: model.decoder,
     listener: order.listener,
   });
 }
 
+function deadlineOf({ parameters, receivedAt }: GenerationOrder): number | null {
+  const { deadline_ms: deadlineMs } = parameters;
+  return deadlineMs === undefined || receivedAt === undefined ? null : receivedAt + deadlineMs;
+}
+
 /** A prompt, then masks to the canvas's end. */
 function createContinuation(
   { promptTokenIds, parameters, resume }: GenerationOrder,
   model: GenerationModel,
-): Omit<GenerationParts, "requestId" | "maxLength" | "decoder" | "listener"> {
+): Omit<
+  GenerationParts,
+  "requestId" | "tier" | "deadlineAt" | "maxLength" | "decoder" | "listener"
+> {
   checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
   const settings = chooseSettings(parameters, parameters.max_tokens, false, model);
   const canvas = Canvas.start({

@@ -1,13 +1,25 @@
 import type { ApiError } from "#shared/contracts/errors.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import type { PassShape, PredictorRow } from "../canvas/canvas-batch.ts";
+import type { GenerationUsage } from "./generation-event.ts";
 import type { Schedulable } from "./scheduler.ts";
+
+/** When a pass was. */
+export interface PassTiming {
+  /** Epoch milliseconds at its end. */
+  readonly endedAt: number;
+  readonly elapsedMs: number;
+}
 
 /** One request as the engine runs it; `forwardRows` and `commit` alternate until it is finished. */
 export interface EngineJob extends Schedulable {
   readonly requestId: string;
   /** Shape of its next rows. */
   readonly passShape: PassShape;
+  /** What it has cost so far. */
+  readonly usage: GenerationUsage;
+  /** Most steps of the whole run. */
+  readonly steps: number;
   /** True from {@link cancel} on. */
   readonly isCancelled: boolean;
   /** True once the last event was published. */
@@ -21,7 +33,7 @@ export interface EngineJob extends Schedulable {
   /** Rows of the next pass. */
   forwardRows(): PredictorRow[];
   /** Takes the answers for its rows, one each. */
-  commit(answers: readonly RowAnswer[], logitCount: number): void;
+  commit(answers: readonly RowAnswer[], logitCount: number, timing: PassTiming): void;
   /** Publishes the end of what is complete. */
   finishCompleted(): void;
   /** Ends it once it was cancelled. */

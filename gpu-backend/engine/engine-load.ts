@@ -1,6 +1,8 @@
 /** How busy an engine is. */
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { EngineJob } from "./engine-job.ts";
+import type { StepTimes } from "./step-times.ts";
 
 /** What an engine has to do, and how fast it was of late. */
 export interface EngineLoad {
@@ -15,40 +17,14 @@ export interface EngineLoad {
   readonly stepMs: number;
   /** The same by the shape of a pass, the shape that was served last at the end. */
   readonly stepMsByShape: ReadonlyMap<string, number>;
+  /** Tiers without a generation are left out. */
+  readonly byTier: ReadonlyMap<Tier, TierLoad>;
 }
 
-/** Shapes whose step time is remembered; those of requests that come and go are many. */
-const MAX_SHAPES = 32;
-/** Weight of the newest step in the moving averages. */
-const STEP_WEIGHT = 0.2;
-
-/** Moving averages of step times, all together and by shape. */
-export class StepTimes {
-  readonly #byShape = new Map<string, number>();
-  #mean = 0;
-
-  /** Of one step; 0 before the first. */
-  get mean(): number {
-    return this.#mean;
-  }
-
-  get byShape(): ReadonlyMap<string, number> {
-    return this.#byShape;
-  }
-
-  /** Takes note of a pass. */
-  add(shape: string, elapsedMs: number): void {
-    this.#mean = average(this.#mean, elapsedMs);
-    const known = this.#byShape.get(shape) ?? 0;
-    this.#byShape.delete(shape);
-    this.#byShape.set(shape, average(known, elapsedMs));
-    const [oldest] = this.#byShape.keys();
-    if (this.#byShape.size > MAX_SHAPES && oldest !== undefined) this.#byShape.delete(oldest);
-  }
-}
-
-function average(known: number, next: number): number {
-  return known + (next - known) * (known === 0 ? 1 : STEP_WEIGHT);
+/** The generations of one tier. */
+export interface TierLoad {
+  readonly runningCount: number;
+  readonly waitingCount: number;
 }
 
 /** The load of an engine that has `jobs`. */
@@ -62,6 +38,7 @@ export function readLoad(jobs: readonly EngineJob[], stepTimes: StepTimes): Engi
     waitingStepUnits: countStepUnits(waiting),
     stepMs: stepTimes.mean,
     stepMsByShape: stepTimes.byShape,
+    byTier: countByTier(jobs),
   };
 }
 
@@ -70,4 +47,16 @@ function countStepUnits(jobs: readonly EngineJob[]): number {
     const pages = Math.ceil(passShape.length / POSITIONS_PER_STEP_UNIT);
     return sum + remainingSteps * rowCount * pages;
   }, 0);
+}
+
+function countByTier(jobs: readonly EngineJob[]): Map<Tier, TierLoad> {
+  const byTier = new Map<Tier, TierLoad>();
+  for (const { tier, hasStarted } of jobs) {
+    const { runningCount = 0, waitingCount = 0 } = byTier.get(tier) ?? {};
+    byTier.set(tier, {
+      runningCount: runningCount + (hasStarted ? 1 : 0),
+      waitingCount: waitingCount + (hasStarted ? 0 : 1),
+    });
+  }
+  return byTier;
 }

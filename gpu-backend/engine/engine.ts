@@ -7,12 +7,17 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
-import { packRows, splitAnswer } from "../canvas/canvas-batch.ts";
+import { countNeeded, packRows, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
-import type { EngineJob } from "./engine-job.ts";
-import { type EngineLoad, readLoad, StepTimes } from "./engine-load.ts";
+import type { EngineJob, PassTiming } from "./engine-job.ts";
+import { type EngineLoad, readLoad } from "./engine-load.ts";
+import { type EngineObserver, NO_OBSERVER } from "./engine-observer.ts";
+import { type ForecastSettings, forecastWait, retryAfterSeconds } from "./forecast.ts";
+import type { FinishedEvent } from "./generation-event.ts";
+import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
+import { StepTimes } from "./step-times.ts";
 
 /** What an engine is made of. */
 export interface EngineParts {
@@ -21,32 +26,55 @@ export interface EngineParts {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
+  /** Nobody when left out. */
+  readonly observer?: EngineObserver;
 }
 
-/** Longest wait that an overloaded node tells a client, seconds. */
-const MAX_RETRY_AFTER_SECONDS = 60;
+/** Where a generation stands that was admitted. */
+export interface Admission {
+  /** Generations that run or wait before it. */
+  readonly ahead: number;
+  /** Milliseconds until its first pass, predicted; null as long as no pass was measured. */
+  readonly waitMs: number | null;
+}
+
+/** A generation that was admitted. */
+interface AdmittedJob {
+  readonly job: EngineJob;
+  /** Epoch milliseconds. */
+  readonly admittedAt: number;
+}
+
 /** The loop hands the thread back after this long between two passes, so that requests are heard. */
 const MAX_BUSY_MS = 10;
 
 /** Runs every generation of this node; requests join and leave between any two steps. */
 export class Engine {
   readonly #maskPredictor: MaskPredictor;
+  readonly #limits: SchedulerLimits;
   readonly #scheduler: Scheduler<EngineJob>;
+  readonly #lanes: Lanes;
+  readonly #stepTimes = new StepTimes();
   readonly #now: () => number;
   readonly #logger: Logger;
-  readonly #generations = new Map<string, EngineJob>();
-  readonly #stepTimes = new StepTimes();
+  readonly #observer: EngineObserver;
+  readonly #jobs = new Map<string, AdmittedJob>();
   #isLooping = false;
   #isDraining = false;
   /** A drain that takes too long ends everything at the next step. */
   #isOutOfTime = false;
   #onIdle: (() => void)[] = [];
+  /** Resolves when the loop has something to do. */
+  #wake = Promise.withResolvers<void>();
 
   constructor(parts: EngineParts) {
     this.#maskPredictor = parts.maskPredictor;
+    this.#limits = parts.limits;
     this.#scheduler = new Scheduler(parts.limits);
+    this.#lanes = new Lanes(parts.maskPredictor.sideLaneCount ?? 0);
     this.#now = parts.now;
     this.#logger = parts.logger;
+    this.#observer = parts.observer ?? NO_OBSERVER;
   }
 
   /** True once {@link drain} was called. */
@@ -61,25 +89,27 @@ export class Engine {
   /**
    * Admits `generation`; its events follow after this call has returned.
    *
-   * @returns How many generations run or wait before it.
    * @throws {ApiError} `no_ready_node` while draining, `overloaded` when there is no room,
    *   `invalid_parameter` if its request id is in use.
    */
-  submit(generation: EngineJob): number {
+  submit(generation: EngineJob): Admission {
     if (this.#isDraining) throw shuttingDown();
-    if (this.#generations.has(generation.requestId)) {
+    if (this.#jobs.has(generation.requestId)) {
       throw new ApiError("invalid_parameter", "The request id is in use.", { param: "request_id" });
     }
+    const before = this.#scheduler.items;
     if (!this.#scheduler.hasRoomFor(generation)) {
       throw new ApiError("overloaded", "The node has no room for another request.", {
-        retryAfterSeconds: this.#retryAfterSeconds(),
+        retryAfterSeconds: retryAfterSeconds(before, this.#stepTimes, this.#forecastSettings()),
       });
     }
-    const ahead = this.#scheduler.items.length;
-    this.#scheduler.admit(generation);
-    this.#generations.set(generation.requestId, generation);
+    const waitMs = forecastWait(generation, before, this.#stepTimes, this.#forecastSettings());
+    const admittedAt = this.#now();
+    this.#scheduler.admit(generation, admittedAt);
+    this.#jobs.set(generation.requestId, { job: generation, admittedAt });
     this.#startLoop();
-    return ahead;
+    this.#wake.resolve();
+    return { ahead: before.length, waitMs };
   }
 
   /**
@@ -88,9 +118,9 @@ export class Engine {
    * @returns False if no such generation runs or waits.
    */
   cancel(requestId: string): boolean {
-    const generation = this.#generations.get(requestId);
-    generation?.cancel();
-    return generation !== undefined;
+    const admitted = this.#jobs.get(requestId);
+    admitted?.job.cancel();
+    return admitted !== undefined;
   }
 
   /**
@@ -109,7 +139,7 @@ export class Engine {
 
   /** Ends every generation at the next step. */
   cancelAll(): void {
-    for (const generation of this.#generations.values()) generation.cancel();
+    for (const { job } of this.#jobs.values()) job.cancel();
   }
 
   /** Ends a drain: all that is left is handed back at its next step. */
@@ -117,57 +147,94 @@ export class Engine {
     this.#isOutOfTime = true;
   }
 
-  /** One turn of the loop: at most one forward pass. Never rejects. */
-  async #step(): Promise<void> {
+  /** Ends what has no further pass, but for what is in one. */
+  #endSettled(): void {
     for (const generation of this.#scheduler.items) {
-      if (generation.isCancelled) this.#end(generation, () => generation.finishCancelled());
-      else if (generation.isComplete) this.#end(generation, () => generation.finishCompleted());
-      else if (this.#isDraining && (generation.isBetweenBlocks || this.#isOutOfTime)) {
-        this.#end(generation, () => generation.fail(shuttingDown()));
+      if (this.#scheduler.isUnderWay(generation)) continue;
+      if (generation.isCancelled) {
+        this.#end(generation, "cancelled", () => generation.finishCancelled());
+      } else if (generation.isComplete) {
+        this.#end(generation, "completed", () => generation.finishCompleted());
+      } else if (this.#isDraining && (generation.isBetweenBlocks || this.#isOutOfTime)) {
+        this.#end(generation, "failed", () => generation.fail(shuttingDown()));
       }
     }
-    const scheduled = this.#scheduler.schedule();
-    if (scheduled.length === 0) return;
-    const startedAt = this.#now();
-    const shape = scheduled[0]?.passShape.key ?? "";
-    await this.#runPass(scheduled);
-    const elapsedMs = this.#now() - startedAt;
-    this.#stepTimes.add(shape, elapsedMs);
   }
 
-  async #runPass(scheduled: readonly EngineJob[]): Promise<void> {
-    const { logitCount } = this.#maskPredictor;
+  /** Begins a pass in every lane that is free and has work. */
+  #startPasses(): void {
+    const { count } = this.#scheduler;
+    const laneCount = this.#lanes.countFor(count);
+    for (const lane of this.#lanes.free(count)) {
+      const scheduled = this.#scheduler.schedule({ lane, laneCount, now: this.#now() });
+      if (scheduled.length > 0) void this.#occupy(lane, scheduled);
+    }
+  }
+
+  async #occupy(lane: number, scheduled: readonly EngineJob[]): Promise<void> {
+    this.#lanes.enter(lane);
+    await this.#runPass(lane, scheduled);
+    this.#scheduler.release(scheduled);
+    this.#lanes.leave(lane);
+    this.#wake.resolve();
+  }
+
+  /** Never rejects. */
+  async #runPass(lane: number, scheduled: readonly EngineJob[]): Promise<void> {
+    const shape = scheduled[0]?.passShape;
+    if (shape === undefined) return;
+    const startedAt = this.#now();
+    for (const generation of scheduled) this.#tellStart(generation, startedAt);
     try {
-      const rows = scheduled.map((generation) => generation.forwardRows());
-      const batch = packRows(rows.flat(), scheduled[0]?.passShape.length ?? 0);
-      const answer = await this.#maskPredictor.predict(batch);
-      await this.#commitEach(scheduled, splitAnswer(rows.flat(), answer, logitCount));
+      const rows = scheduled.flatMap((generation) => generation.forwardRows());
+      const answer = await this.#maskPredictor.predict(packRows(rows, shape.length), lane);
+      const endedAt = this.#now();
+      const elapsedMs = endedAt - startedAt;
+      this.#stepTimes.add(shape, rows.length, elapsedMs);
+      const neededColumns = countNeeded(rows);
+      this.#observer.passEnded({ shape, rowCount: rows.length, neededColumns, elapsedMs });
+      const answers = splitAnswer(rows, answer, this.#maskPredictor.logitCount);
+      await this.#commitEach(scheduled, answers, { endedAt, elapsedMs });
     } catch (thrown) {
       // Only what the whole batch shares ends up here: packing and the network.
       for (const generation of scheduled) this.#fail(generation, thrown);
     }
   }
 
-  async #commitEach(scheduled: readonly EngineJob[], answers: readonly RowAnswer[]): Promise<void> {
+  #tellStart(generation: EngineJob, now: number): void {
+    const admitted = this.#jobs.get(generation.requestId);
+    if (generation.hasStarted || admitted === undefined) return;
+    this.#observer.jobStarted(generation.tier, now - admitted.admittedAt);
+  }
+
+  async #commitEach(
+    scheduled: readonly EngineJob[],
+    answers: readonly RowAnswer[],
+    timing: PassTiming,
+  ): Promise<void> {
     let row = 0;
     let heardAt = this.#now();
     for (const generation of scheduled) {
       const own = answers.slice(row, row + generation.rowCount);
       row += generation.rowCount;
-      this.#commit(generation, own);
+      this.#commit(generation, own, timing);
       if (this.#now() - heardAt < MAX_BUSY_MS) continue;
       await handBackThread();
       heardAt = this.#now();
     }
   }
 
-  #commit(generation: EngineJob, answers: readonly RowAnswer[]): void {
+  #commit(generation: EngineJob, answers: readonly RowAnswer[], timing: PassTiming): void {
     try {
-      generation.commit(answers, this.#maskPredictor.logitCount);
-      if (generation.isFinished) this.#forget(generation);
+      generation.commit(answers, this.#maskPredictor.logitCount, timing);
     } catch (thrown) {
       this.#fail(generation, thrown);
+      return;
     }
+    if (!generation.isFinished) return;
+    const { tier, usage, steps } = generation;
+    this.#stepTimes.addRun(tier, usage.steps, steps);
+    this.#forget(generation, "completed");
   }
 
   #fail(generation: EngineJob, thrown: unknown): void {
@@ -181,11 +248,11 @@ export class Engine {
       // The kind of a foreign error; its message may quote what it worked on.
       cause: thrown instanceof Error ? thrown.name : typeof thrown,
     });
-    this.#end(generation, () => generation.fail(error));
+    this.#end(generation, "failed", () => generation.fail(error));
   }
 
-  #end(generation: EngineJob, finish: () => void): void {
-    this.#forget(generation);
+  #end(generation: EngineJob, outcome: FinishedEvent["outcome"], finish: () => void): void {
+    this.#forget(generation, outcome);
     try {
       finish();
     } catch (thrown) {
@@ -196,9 +263,13 @@ export class Engine {
     }
   }
 
-  #forget(generation: EngineJob): void {
+  #forget(generation: EngineJob, outcome: FinishedEvent["outcome"]): void {
     this.#scheduler.remove(generation);
-    this.#generations.delete(generation.requestId);
+    // A pass that fails behind the step that ended a generation ends it once more.
+    if (!this.#jobs.delete(generation.requestId)) return;
+    const { tier, usage, deadlineAt } = generation;
+    const isLate = deadlineAt !== null && this.#now() > deadlineAt;
+    this.#observer.jobEnded({ tier, outcome, usage, isLate });
   }
 
   #startLoop(): void {
@@ -208,10 +279,13 @@ export class Engine {
   }
 
   async #loop(): Promise<void> {
-    while (this.#scheduler.items.length > 0) {
+    while (this.#scheduler.count > 0) {
       // First, so that requests of the same moment share the first pass.
       await handBackThread();
-      await this.#step();
+      this.#wake = Promise.withResolvers();
+      this.#endSettled();
+      this.#startPasses();
+      if (this.#lanes.busyCount > 0) await this.#wake.promise;
     }
     this.#isLooping = false;
     if (this.#isDraining) this.#tellIdle();
@@ -222,9 +296,9 @@ export class Engine {
     this.#onIdle = [];
   }
 
-  #retryAfterSeconds(): number {
-    const seconds = Math.ceil((this.#scheduler.stepsUntilRoom() * this.#stepTimes.mean) / 1000);
-    return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, seconds));
+  #forecastSettings(): ForecastSettings {
+    const laneCount = this.#lanes.countFor(this.#scheduler.count);
+    return { maxBatchRows: this.#limits.maxBatchRows, laneCount };
   }
 }
 

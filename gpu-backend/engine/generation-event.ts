@@ -15,6 +15,8 @@ export interface GenerationUsage {
   readonly completionTokens: number;
   /** Denoising steps executed. */
   readonly steps: number;
+  /** Those of them that committed more than asked for, to keep the deadline. */
+  readonly hastenedSteps: number;
   /** Steps that an early end of the run left out; 0 until it ends. */
   readonly stepsSaved: number;
   /** Rows fed to the network: one a step, with guidance two, whole or in part. */

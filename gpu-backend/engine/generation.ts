@@ -6,11 +6,13 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
 import type { Digest } from "../sampler/process-state.ts";
-import type { EngineJob } from "./engine-job.ts";
+import { Deadline } from "./deadline.ts";
+import type { EngineJob, PassTiming } from "./engine-job.ts";
 import type {
   FilledHole,
   FinishedEvent,
@@ -25,6 +27,9 @@ import type { TokenDecoder } from "./text-assembly.ts";
 /** What a generation is made of; see `create-generation.ts`. */
 export interface GenerationParts {
   readonly requestId: string;
+  readonly tier: Tier;
+  /** Epoch milliseconds by which its last step should be done; null where no time is asked for. */
+  readonly deadlineAt: number | null;
   readonly process: GenerationProcess;
   readonly text: GenerationText;
   /** Reads a template's holes once they are filled; null where there is no template. */
@@ -44,6 +49,8 @@ export interface GenerationParts {
 /** A request that is being denoised; everything but its text is derived from its process. */
 export class Generation implements EngineJob {
   readonly requestId: string;
+  readonly tier: Tier;
+  readonly #deadline: Deadline | null;
   readonly #maxLength: number;
   readonly #process: GenerationProcess;
   readonly #decoder: TokenDecoder;
@@ -60,6 +67,8 @@ export class Generation implements EngineJob {
 
   constructor(parts: GenerationParts) {
     this.requestId = parts.requestId;
+    this.tier = parts.tier;
+    this.#deadline = parts.deadlineAt === null ? null : new Deadline(parts.deadlineAt);
     this.#maxLength = parts.maxLength;
     this.#process = parts.process;
     this.#decoder = parts.decoder;
@@ -85,8 +94,12 @@ export class Generation implements EngineJob {
     return passShape(canvas.length, spanLength, this.#maxLength);
   }
 
-  get passKey(): string {
-    return this.passShape.key;
+  get deadlineAt(): number | null {
+    return this.#deadline?.at ?? null;
+  }
+
+  get needsContext(): boolean {
+    return this.#process.fedSpan.forward !== "full";
   }
 
   get rowCount(): number {
@@ -121,11 +134,13 @@ export class Generation implements EngineJob {
   }
 
   get usage(): GenerationUsage {
-    const { canvas, step, stepsSaved, forwardPasses, positionsComputed } = this.#process;
+    const { canvas, step, hastenedSteps, stepsSaved, forwardPasses, positionsComputed } =
+      this.#process;
     return {
       promptTokens: canvas.length - canvas.generationLength,
       completionTokens: this.#text.completionTokenCount,
       steps: step,
+      hastenedSteps,
       stepsSaved,
       forwardPasses,
       positionsComputed,
@@ -179,8 +194,9 @@ export class Generation implements EngineJob {
    * @param answers One per row of {@link forwardRows}, of the kind that it asks for; overwritten.
    * @throws {ApiError} `session_failed` if the network is broken; nothing is published then.
    */
-  commit(answers: readonly RowAnswer[], logitCount: number): void {
-    const step = this.#process.commit(answers, logitCount);
+  commit(answers: readonly RowAnswer[], logitCount: number, timing: PassTiming): void {
+    const stepsAfter = this.#deadline?.stepsLeft(timing.endedAt, timing.elapsedMs) ?? null;
+    const step = this.#process.commit(answers, logitCount, stepsAfter);
     if (step === null) return;
     const frame = toFrame(step);
     this.#listener({

@@ -21,6 +21,7 @@ export interface GenerationProcess
     | "settings"
     | "maxSteps"
     | "step"
+    | "hastenedSteps"
     | "stepsSaved"
     | "rowCount"
     | "forwardPasses"
@@ -32,8 +33,16 @@ export interface GenerationProcess
     | "finalEnd"
     | "forwardRows"
   > {
-  /** Takes the answers of {@link forwardRows}; null for a pass that was no denoising step. */
-  commit(answers: readonly RowAnswer[], logitCount: number): DenoisingStep | null;
+  /**
+   * Takes the answers of {@link forwardRows}; null for a pass that was no denoising step.
+   *
+   * @param stepsAfter As in {@link ReverseProcess.commit}.
+   */
+  commit(
+    answers: readonly RowAnswer[],
+    logitCount: number,
+    stepsAfter: number | null,
+  ): DenoisingStep | null;
 }
 
 /** A template whose holes have their lengths. */
@@ -107,6 +116,10 @@ export class InfillProcess implements GenerationProcess {
     return this.#run.process.stepsSaved;
   }
 
+  get hastenedSteps(): number {
+    return this.#run.process.hastenedSteps;
+  }
+
   get rowCount(): number {
     return this.#isChoosing ? this.#choice.rowCount : this.#run.process.rowCount;
   }
@@ -161,8 +174,12 @@ export class InfillProcess implements GenerationProcess {
     return this.#isChoosing ? this.#choice.forwardRows() : this.#run.process.forwardRows();
   }
 
-  commit(answers: readonly RowAnswer[], logitCount: number): DenoisingStep | null {
-    if (!this.#isChoosing) return this.#run.process.commit(answers, logitCount);
+  commit(
+    answers: readonly RowAnswer[],
+    logitCount: number,
+    stepsAfter: number | null,
+  ): DenoisingStep | null {
+    if (!this.#isChoosing) return this.#run.process.commit(answers, logitCount, stepsAfter);
     const fedLengths = this.#choice.forwardRows().map(({ tokenIds }) => tokenIds.length);
     this.#choice.take(takeLogits(answers), logitCount);
     for (const length of fedLengths) {

@@ -1,19 +1,29 @@
 /**
  * Which generations share the next forward pass.
  *
- * Owns: the order of arrival, the turns of the shapes, and when there is no room.
- * Does not own: the forward pass, time, or what a generation does with its turn.
+ * Owns: the order among tiers, shapes and generations, who is under way, and when there is no room.
+ * Does not own: the forward pass, the clock, which lane is next (lanes.ts), or what a generation does
+ * with its turn.
  */
+import type { Tier } from "#shared/contracts/tier-names.ts";
+import type { PassShape } from "../canvas/canvas-batch.ts";
+import { isReachable } from "./lanes.ts";
+import { TierShares } from "./tier-shares.ts";
 
 /** What the scheduler knows of a generation. */
 export interface Schedulable {
+  readonly tier: Tier;
+  /** Epoch milliseconds by which its last step should be done; null where no time is asked for. */
+  readonly deadlineAt: number | null;
   /** Shape of the rows of its next pass; only equal ones share a pass. */
-  readonly passKey: string;
+  readonly passShape: PassShape;
   /** Rows that it feeds to each pass. */
   readonly rowCount: number;
+  /** True where its next pass goes on from what an earlier one has left in its lane. */
+  readonly needsContext: boolean;
   /** False until its first pass. */
   readonly hasStarted: boolean;
-  /** Passes that it still needs, at least 1. */
+  /** Passes that it still needs, at most; at least 1. */
   readonly remainingSteps: number;
 }
 
@@ -25,17 +35,50 @@ export interface SchedulerLimits {
   readonly maxQueue: number;
 }
 
+/** For which pass generations are chosen. */
+export interface PassOpening {
+  readonly lane: number;
+  /** Passes that may run at once, at least 1: rows are left for the others. */
+  readonly laneCount: number;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** A generation and its place in the order. */
+interface Entry<Item> {
+  readonly item: Item;
+  /** Epoch milliseconds. */
+  readonly admittedAt: number;
+  /** Counts admissions. */
+  readonly order: number;
+  /** The lane of its last pass; null before the first. */
+  lane: number | null;
+  isUnderWay: boolean;
+}
+
+interface Served {
+  readonly at: number;
+  readonly turn: number;
+}
+
+/**
+ * Whoever asks for no time is due after so long, and so is every shape from when it was last served: a
+ * deadline goes before what is due later, and nothing waits for ever behind deadlines.
+ */
+export const PATIENCE_MS = 10_000;
 /** Many more than generations run at a time. */
 const MAX_REMEMBERED_SHAPES = 4096;
 
 /** Decides, and does no input or output. */
 export class Scheduler<Item extends Schedulable> {
   readonly #limits: SchedulerLimits;
+  readonly #shares = new TierShares();
   /** By arrival. */
-  #items: Item[] = [];
-  /** Turn at which each shape was last served, longest ago first; kept when no generation has it, so that
+  readonly #entries = new Map<Item, Entry<Item>>();
+  /** When each tier's shape was last served, longest ago first; kept when no generation has it, so that
    * a shape of short generations that comes and goes gets no turn before its time. */
-  readonly #servedAt = new Map<string, number>();
+  readonly #served = new Map<string, Served>();
+  #admissions = 0;
   #turn = 0;
 
   constructor(limits: SchedulerLimits) {
@@ -43,85 +86,163 @@ export class Scheduler<Item extends Schedulable> {
   }
 
   /** Generations admitted and not removed, oldest first. */
-  get items(): readonly Item[] {
-    return this.#items;
+  get items(): Item[] {
+    return [...this.#entries.keys()];
+  }
+
+  get count(): number {
+    return this.#entries.size;
   }
 
   /** Generations that wait for their first pass. */
   get waitingCount(): number {
-    return this.#items.filter((item) => !item.hasStarted).length;
+    let count = 0;
+    for (const item of this.#entries.keys()) if (!item.hasStarted) count += 1;
+    return count;
   }
 
   /** Tells whether `item` may be admitted now. */
   hasRoomFor(item: Item): boolean {
-    const rowCount = this.#items.reduce((sum, { rowCount: rows }) => sum + rows, item.rowCount);
+    let { rowCount } = item;
+    for (const other of this.#entries.keys()) rowCount += other.rowCount;
     return rowCount <= this.#limits.maxBatchRows || this.waitingCount < this.#limits.maxQueue;
   }
 
-  /** Puts `item` last; the caller has asked {@link hasRoomFor}. */
-  admit(item: Item): void {
-    this.#items.push(item);
+  /** Takes `item` in; the caller has asked {@link hasRoomFor}. */
+  admit(item: Item, now: number): void {
+    const isTierIdle = ![...this.#entries.keys()].some(({ tier }) => tier === item.tier);
+    if (isTierIdle) this.#shares.enter(item.tier);
+    this.#admissions += 1;
+    this.#entries.set(item, {
+      item,
+      admittedAt: now,
+      order: this.#admissions,
+      lane: null,
+      isUnderWay: false,
+    });
   }
 
   /** Forgets `item`: finished, cancelled or failed. */
   remove(item: Item): void {
-    this.#items = this.#items.filter((other) => other !== item);
+    this.#entries.delete(item);
+  }
+
+  /** Tells whether `item` is in a pass that has not ended. */
+  isUnderWay(item: Item): boolean {
+    return this.#entries.get(item)?.isUnderWay === true;
+  }
+
+  /** Takes back what {@link schedule} gave out, after its pass. */
+  release(items: readonly Item[]): void {
+    for (const item of items) {
+      const entry = this.#entries.get(item);
+      if (entry !== undefined) entry.isUnderWay = false;
+    }
   }
 
   /**
-   * Chooses the generations of the next pass; empty only when there are none.
+   * Chooses the generations of the next pass, which is under way until they are released; empty only
+   * when there is none for its lane.
    *
-   * The shape that was served longest ago has its turn (of two never served, the one with the older
-   * generation), so each is served once in as many turns as there are shapes. In it the oldest go
-   * first, as many as fit; the very oldest always goes.
+   * The tier with the smallest share so far has its turn; in it the shape that is due first: that with
+   * the earliest deadline or, without one, that was served longest ago. In the shape, the tier's own
+   * go before the others', and the earliest due before the later, as many as fit; the first always goes.
    */
-  schedule(): Item[] {
-    const passKey = this.#choosePassKey();
-    if (passKey === null) return [];
+  schedule({ lane, laneCount, now }: PassOpening): Item[] {
+    const ready = [...this.#entries.values()].filter(
+      (entry) => !entry.isUnderWay && (!entry.item.needsContext || isReachable(entry.lane, lane)),
+    );
+    const tier = this.#shares.choose(new Set(ready.map(({ item }) => item.tier)));
+    if (tier === null) return [];
+    const own = ready.filter(({ item }) => item.tier === tier);
+    const passKey = this.#choosePassKey(own, now);
+    const chosen = this.#fill(
+      ready.filter(({ item }) => item.passShape.key === passKey),
+      this.#rowsOf(passKey, laneCount),
+      (entry) => this.#rank(entry, tier, now),
+    );
     this.#turn += 1;
-    this.#servedAt.delete(passKey);
-    this.#servedAt.set(passKey, this.#turn);
-    this.#forgetOldest();
-    return this.#fill(passKey);
+    for (const entry of chosen) {
+      const { item } = entry;
+      entry.lane = lane;
+      entry.isUnderWay = true;
+      this.#shares.charge(item.tier, item.rowCount * item.passShape.fedLength);
+      this.#rememberTurn(`${item.tier} ${passKey}`, now);
+    }
+    return chosen.map(({ item }) => item);
   }
 
-  /** Passes until the first generation finishes and makes room for a waiting one; at least 1. */
-  stepsUntilRoom(): number {
-    const remaining = this.#items.map((item) => item.remainingSteps);
-    const shapeCount = new Set(this.#items.map((item) => item.passKey)).size;
-    return Math.max(1, Math.min(...remaining, Number.MAX_SAFE_INTEGER) * shapeCount);
+  /** Rows of a pass: those of the shape are shared out among the passes that may run at once. */
+  #rowsOf(passKey: string, laneCount: number): number {
+    let rowCount = 0;
+    for (const item of this.#entries.keys()) {
+      if (laneCount > 1 && item.passShape.key === passKey) rowCount += item.rowCount;
+    }
+    const { maxBatchRows } = this.#limits;
+    return laneCount > 1 ? Math.min(maxBatchRows, Math.ceil(rowCount / laneCount)) : maxBatchRows;
   }
 
-  #choosePassKey(): string | null {
-    let chosen: string | null = null;
-    let chosenServedAt = Number.POSITIVE_INFINITY;
-    for (const { passKey } of this.#items) {
-      const servedAt = this.#servedAt.get(passKey) ?? 0;
-      if (servedAt < chosenServedAt) {
-        chosen = passKey;
-        chosenServedAt = servedAt;
-      }
+  #choosePassKey(own: readonly Entry<Item>[], now: number): string {
+    let first: { passKey: string; dueAt: number; turn: number } | null = null;
+    for (const { item, admittedAt } of own) {
+      const passKey = item.passShape.key;
+      const { at, turn } = this.#served.get(`${item.tier} ${passKey}`) ?? {
+        at: admittedAt,
+        turn: 0,
+      };
+      const dueAt = Math.min(at + PATIENCE_MS, liveDeadline(item, now));
+      const isEarlier =
+        first === null || dueAt < first.dueAt || (dueAt === first.dueAt && turn < first.turn);
+      if (isEarlier) first = { passKey, dueAt, turn };
+    }
+    return first?.passKey ?? "";
+  }
+
+  /** Smaller goes first: own tier, then the others by their shares; in a tier by when it is due. */
+  #rank({ item, admittedAt, order }: Entry<Item>, tier: Tier, now: number): readonly number[] {
+    const share = item.tier === tier ? Number.NEGATIVE_INFINITY : this.#shares.servedOf(item.tier);
+    const dueAt = Math.min(admittedAt + PATIENCE_MS, liveDeadline(item, now));
+    return [share, dueAt, order];
+  }
+
+  #fill(
+    entries: readonly Entry<Item>[],
+    rowCount: number,
+    rank: (entry: Entry<Item>) => readonly number[],
+  ): Entry<Item>[] {
+    const ranked = entries
+      .map((entry) => ({ entry, rank: rank(entry) }))
+      .sort((a, b) => compareRanks(a.rank, b.rank));
+    const chosen: Entry<Item>[] = [];
+    let freeRows = rowCount;
+    for (const { entry } of ranked) {
+      if (entry.item.rowCount > freeRows && chosen.length > 0) continue;
+      chosen.push(entry);
+      freeRows -= entry.item.rowCount;
     }
     return chosen;
   }
 
   /** What was served longest ago has the next turn anyhow, so it need not be remembered. */
-  #forgetOldest(): void {
-    const [oldest] = this.#servedAt.keys();
-    if (this.#servedAt.size > MAX_REMEMBERED_SHAPES && oldest !== undefined) {
-      this.#servedAt.delete(oldest);
+  #rememberTurn(flow: string, now: number): void {
+    this.#served.delete(flow);
+    this.#served.set(flow, { at: now, turn: this.#turn });
+    const [oldest] = this.#served.keys();
+    if (this.#served.size > MAX_REMEMBERED_SHAPES && oldest !== undefined) {
+      this.#served.delete(oldest);
     }
   }
+}
 
-  #fill(passKey: string): Item[] {
-    const chosen: Item[] = [];
-    let freeRows = this.#limits.maxBatchRows;
-    for (const item of this.#items) {
-      if (item.passKey !== passKey) continue;
-      if (item.rowCount > freeRows && chosen.length > 0) continue;
-      chosen.push(item);
-      freeRows -= item.rowCount;
-    }
-    return chosen;
+/** A deadline that has passed is none: there is nothing left to win. */
+function liveDeadline({ deadlineAt }: Schedulable, now: number): number {
+  return deadlineAt !== null && deadlineAt > now ? deadlineAt : Number.POSITIVE_INFINITY;
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value < other ? -1 : 1;
   }
+  return 0;
 }

@@ -6,6 +6,8 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
+import type { Tier } from "#shared/contracts/tier-names.ts";
+import { DEFAULT_TIER } from "#shared/contracts/tiers.ts";
 import { type RowAnswer, takeLogits } from "../canvas/candidate-choices.ts";
 import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
 import { startLikelihood } from "../likelihood/estimate-likelihood.ts";
@@ -20,6 +22,8 @@ const MAX_ROWS_PER_PASS = 8;
 /** Answers to be scored after a prompt in tokens. */
 export interface ScoringOrder {
   readonly requestId: string;
+  /** The default tier when left out. */
+  readonly tier?: Tier;
   readonly promptTokenIds: ArrayLike<number>;
   readonly answers: readonly string[];
   /** Noisy rows of each answer of more than one token. */
@@ -38,6 +42,10 @@ interface AnswerInProgress {
 /** One request's answers, one after the other. */
 export class Scoring implements EngineJob {
   readonly requestId: string;
+  readonly tier: Tier;
+  /** An estimate has no fewer rows for haste. */
+  readonly deadlineAt = null;
+  readonly needsContext = false;
   /** Noisy rows of the whole run. */
   readonly steps: number;
   readonly #answers: readonly AnswerInProgress[];
@@ -60,6 +68,7 @@ export class Scoring implements EngineJob {
    */
   constructor(order: ScoringOrder, model: GenerationModel) {
     this.requestId = order.requestId;
+    this.tier = order.tier ?? DEFAULT_TIER;
     this.#listener = order.listener;
     this.#maxLength = model.maxLength;
     this.#promptLength = order.promptTokenIds.length;
@@ -70,10 +79,6 @@ export class Scoring implements EngineJob {
 
   get passShape(): PassShape {
     return passShape(this.#rows[0]?.tokenIds.length ?? 1, null, this.#maxLength);
-  }
-
-  get passKey(): string {
-    return this.passShape.key;
   }
 
   get rowCount(): number {
@@ -144,17 +149,17 @@ export class Scoring implements EngineJob {
       text: "",
       holes: null,
       scores: this.#answers.map(({ estimate, tokenCount }) => ({ ...estimate.result, tokenCount })),
-      usage: this.#usage(),
+      usage: this.usage,
     });
   }
 
   finishCancelled(): void {
     const error = new ApiError("cancelled", "The request was cancelled.");
-    this.#finish({ type: "finished", outcome: "cancelled", error, usage: this.#usage() });
+    this.#finish({ type: "finished", outcome: "cancelled", error, usage: this.usage });
   }
 
   fail(error: ApiError): void {
-    this.#finish({ type: "finished", outcome: "failed", error, usage: this.#usage() });
+    this.#finish({ type: "finished", outcome: "failed", error, usage: this.usage });
   }
 
   #current(): AnswerInProgress | undefined {
@@ -165,12 +170,13 @@ export class Scoring implements EngineJob {
     return this.#current()?.estimate.forwardRows() ?? [];
   }
 
-  #usage(): GenerationUsage {
+  get usage(): GenerationUsage {
     const answerTokens = this.#answers.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     return {
       promptTokens: this.#promptLength + answerTokens,
       completionTokens: 0,
       steps: this.#step,
+      hastenedSteps: 0,
       stepsSaved: 0,
       forwardPasses: this.#passCount,
       positionsComputed: this.#positionsComputed,

@@ -7,6 +7,7 @@
 
 import type { Canvas } from "../canvas/canvas.ts";
 import type { StepDuty } from "./denoise-step.ts";
+import { hastenedCount } from "./hasten.ts";
 import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
 import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
 
@@ -25,6 +26,8 @@ export class BlockWalk {
   readonly #alwaysFills: boolean;
   #block = 0;
   #blockStep = 0;
+  /** The steps planned do not fit into the time. */
+  #isPressed = false;
   /** One quota per step of the block; empty where the decoder goes by none. */
   #quotas: readonly number[] = [];
 
@@ -74,14 +77,12 @@ export class BlockWalk {
 
   /** First column of the block. */
   get start(): number {
-    return this.#canvas.generationColumn(this.#block * this.#settings.blockLength);
+    return this.#startOf(this.#block);
   }
 
   /** The column after the block's last. */
   get end(): number {
-    const columns = (this.#block + 1) * this.#settings.blockLength;
-    const last = Math.min(columns, this.#canvas.generationLength) - 1;
-    return this.#canvas.generationColumn(last) + 1;
+    return this.#endOf(this.#block);
   }
 
   /** What the step about to be taken must achieve. */
@@ -106,31 +107,68 @@ export class BlockWalk {
     };
   }
 
-  /** Counts the step that was taken and begins the next block where this one is done. */
-  advance(): void {
+  /**
+   * The duty of a step in a run that has time for so many more steps, this one included; `asked` itself
+   * where they suffice. A canvas of adaptive length is never hastened.
+   */
+  hasten(asked: StepDuty, fittingSteps: number): StepDuty {
+    if (this.#settings.adaptiveLength !== null || this.isFinished) return asked;
+    const blocks = Array.from({ length: this.blockCount - this.#block }, (_, i) => this.#block + i);
+    const maskedByBlock = blocks.map((block) => this.#maskedCount(block));
+    const planned = blocks.reduce((sum, block) => sum + this.#steps(block), -this.#blockStep);
+    this.#isPressed = planned > fittingSteps;
+    const count = hastenedCount({ maskedByBlock, plannedSteps: planned, fittingSteps });
+    if (count === 0) return asked;
+    return {
+      ...asked,
+      leastCount: Math.max(asked.leastCount, count),
+      mustProgress: true,
+      fillsFrom: count === maskedByBlock[0] ? this.start : asked.fillsFrom,
+    };
+  }
+
+  /**
+   * Counts the step that was taken and begins the next block where this one is done.
+   *
+   * @param isHastened True in a run that was hastened: no step of it may be an idle one.
+   */
+  advance(isHastened: boolean): void {
     this.#blockStep += 1;
+    const skipsIdle = isHastened || this.#isPressed;
     const mayEnd =
-      !isPacedBySteps(this.#settings) && this.#blockStep >= this.#settings.minBlockSteps;
+      skipsIdle ||
+      (!isPacedBySteps(this.#settings) && this.#blockStep >= this.#settings.minBlockSteps);
     const isFilled = mayEnd && this.#maskedCount() === 0;
-    if (isFilled || this.#blockStep >= this.#steps()) this.#enter(this.#block + 1);
+    if (isFilled || this.#blockStep >= this.#steps()) this.#enter(this.#block + 1, skipsIdle);
   }
 
-  #maskedCount(): number {
-    return this.#canvas.countMasked(this.#settings.maskTokenId, this.start, this.end);
+  #startOf(block: number): number {
+    return this.#canvas.generationColumn(block * this.#settings.blockLength);
   }
 
-  /** Steps of the block: exactly so many where it is paced by steps, else at most. */
-  #steps(): number {
+  #endOf(block: number): number {
+    const columns = (block + 1) * this.#settings.blockLength;
+    const last = Math.min(columns, this.#canvas.generationLength) - 1;
+    return this.#canvas.generationColumn(last) + 1;
+  }
+
+  #maskedCount(block = this.#block): number {
+    const { maskTokenId } = this.#settings;
+    return this.#canvas.countMasked(maskTokenId, this.#startOf(block), this.#endOf(block));
+  }
+
+  /** Steps of a block: exactly so many where it is paced by steps, else at most. */
+  #steps(block = this.#block): number {
     // An adaptive run is capped as a whole: how many blocks it will have is not known.
     if (this.#settings.adaptiveLength !== null) return Number.MAX_SAFE_INTEGER;
-    return stepsOfBlock(this.#settings.steps, this.blockCount, this.#block);
+    return stepsOfBlock(this.#settings.steps, this.blockCount, block);
   }
 
   /** Begins `block`, or the next one that a decoder without fixed steps has work in. */
-  #enter(block: number): void {
+  #enter(block: number, skipsIdle = false): void {
     this.#block = block;
     this.#blockStep = 0;
-    const skipsFilled = !isPacedBySteps(this.#settings);
+    const skipsFilled = skipsIdle || !isPacedBySteps(this.#settings);
     while (skipsFilled && !this.isFinished && this.#maskedCount() === 0) this.#block += 1;
     if (this.isFinished) return;
     // The block's own masks alone count, although masks before it compete for its quotas.

@@ -51,6 +51,17 @@ export function denoiseStep(
   return { ...candidates, selected };
 }
 
+/** Tells whether a step writes more than `asked` made it. */
+export function writesMore(
+  written: CandidateSet & { readonly selected: Int32Array },
+  asked: StepDuty,
+  { decoding }: SamplingSettings,
+): boolean {
+  if (asked.fillsFrom !== null) return false;
+  const chosen = selectCandidates(written, asked.quota, decoding, asked.leastCount);
+  return written.selected.length > chosen.length;
+}
+
 /** The candidates as a decoder sees them that takes one with the mask id last. */
 function withoutMasks(candidates: CandidateSet, isMask: (index: number) => boolean): CandidateSet {
   const confidences = candidates.confidences.map((confidence, index) =>

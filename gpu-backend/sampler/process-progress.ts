@@ -9,6 +9,8 @@ export interface ProcessProgress {
   readonly phase: RunPhase;
   /** Denoising steps executed. */
   readonly step: number;
+  /** Those of them that were hastened, see hasten.ts. */
+  readonly hastenedSteps: number;
   /** Most steps of the whole run. */
   readonly maxSteps: number;
   readonly position: BlockPosition;

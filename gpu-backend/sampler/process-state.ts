@@ -31,7 +31,7 @@ import { resolveSamplingSettings, type SamplingSettings } from "./sampling-setti
 export type Digest = (text: string) => string;
 
 /** Version of the format; a state of another version is refused. */
-const STATE_VERSION = 1;
+const STATE_VERSION = 2;
 
 /** What is written down; arrays as `packed-numbers.ts` packs them. */
 interface StateBody {

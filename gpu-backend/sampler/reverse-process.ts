@@ -16,13 +16,14 @@ import type { CandidateSet } from "./candidate-scan.ts";
 import { checkFixedLength, planExpansion, planLength, planTrim } from "./canvas-length.ts";
 import { askForChoices } from "./choice-scan.ts";
 import { type CandidateConstraint, ConstraintDraft } from "./constraint.ts";
-import { denoiseStep } from "./denoise-step.ts";
+import { denoiseStep, writesMore } from "./denoise-step.ts";
 import type { CanvasResize, DenoisingStep } from "./denoising-step.ts";
 import { findTextEnd } from "./end-of-text.ts";
 import { unconditionalTokenIds } from "./guidance.ts";
 import type { ProcessProgress, RunPhase } from "./process-progress.ts";
 import type { RandomSource } from "./random-source.ts";
 import { Revision } from "./revision.ts";
+import { RunCounts } from "./run-counts.ts";
 import { longestRun, type SamplingSettings } from "./sampling-settings.ts";
 import { scanAnswers } from "./scan-answers.ts";
 
@@ -32,7 +33,7 @@ type Change = Pick<DenoisingStep, "remasked" | "resize">;
 const NO_COLUMNS = new Int32Array(0);
 
 /** One row's run from a masked canvas to text; `forwardRows` and `commit` alternate until finished. */
-export class ReverseProcess {
+export class ReverseProcess extends RunCounts {
   readonly canvas: Canvas;
   readonly settings: SamplingSettings;
   /** Drawn from only where temperature > 0 or remasking is random. */
@@ -43,13 +44,9 @@ export class ReverseProcess {
   readonly #walk: BlockWalk;
   readonly #cache: BlockCache;
   readonly #revision: Revision;
-  /** Rows fed so far by the canvas's length. */
-  readonly #passesByLength: Map<number, number>;
   /** `[length]`: 1 where the column held a token at the start, so that guidance hides it. */
   #isGiven: Uint8Array;
   #phase: RunPhase;
-  #step: number;
-  #positionsComputed: number;
   /** How rows ask for choices; empty where they ask for logits. */
   readonly #asked: Pick<PredictorRow, "namedTokenIds">;
 
@@ -67,6 +64,7 @@ export class ReverseProcess {
     constraint: CandidateConstraint | null = null,
     progress: ProcessProgress | null = null,
   ) {
+    super(progress);
     if (canvas.holeColumns !== null) checkFixedLength(settings);
     this.canvas = canvas;
     this.settings = settings;
@@ -77,10 +75,7 @@ export class ReverseProcess {
       progress?.isGiven ?? Uint8Array.from(canvas.tokenIds, (id) => (id === maskTokenId ? 0 : 1));
     this.maxSteps = progress?.maxSteps ?? longestRun(settings, canvas.countMasked(maskTokenId));
     this.#phase = progress?.phase ?? (settings.adaptiveLength === null ? "blocks" : "length");
-    this.#step = progress?.step ?? 0;
-    this.#passesByLength = new Map(progress?.passesByLength);
     this.#asked = constraint === null ? askForChoices(settings) : {};
-    this.#positionsComputed = progress?.positionsComputed ?? 0;
     this.#cache = new BlockCache(settings.cache, progress?.contextTokenIds ?? null);
     this.#walk = new BlockWalk(canvas, settings, constraint !== null, progress?.position ?? null);
     this.#revision = new Revision(settings, progress?.revision ?? null);
@@ -103,34 +98,14 @@ export class ReverseProcess {
       : this.blockCount;
   }
 
-  /** Denoising steps executed. */
-  get step(): number {
-    return this.#step;
-  }
-
   /** Steps of the run that an early end left out; 0 until it is finished. */
   get stepsSaved(): number {
-    return this.isFinished ? this.maxSteps - this.#step : 0;
+    return this.isFinished ? this.maxSteps - this.step : 0;
   }
 
   /** Rows that the next step feeds: one, with guidance two. */
   get rowCount(): number {
     return this.settings.guidanceScale > 0 && !this.#isMeasuring() ? 2 : 1;
-  }
-
-  /** Rows fed to the network so far. */
-  get forwardPasses(): number {
-    return [...this.#passesByLength.values()].reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Rows fed to the network so far, by the canvas's length at the time. */
-  get passesByLength(): ReadonlyMap<number, number> {
-    return this.#passesByLength;
-  }
-
-  /** Columns fed to the network over all rows and steps: what the network had to compute. */
-  get positionsComputed(): number {
-    return this.#positionsComputed;
   }
 
   /** The part of the canvas that the next step feeds. */
@@ -159,11 +134,12 @@ export class ReverseProcess {
   get progress(): ProcessProgress {
     return {
       phase: this.#phase,
-      step: this.#step,
+      step: this.step,
+      hastenedSteps: this.hastenedSteps,
       maxSteps: this.maxSteps,
       position: this.#walk.position,
-      passesByLength: [...this.#passesByLength],
-      positionsComputed: this.#positionsComputed,
+      passesByLength: [...this.passesByLength],
+      positionsComputed: this.positionsComputed,
       contextTokenIds: this.#cache.contextTokenIds,
       isGiven: this.#isGiven,
       revision: this.#revision.progress,
@@ -192,16 +168,21 @@ export class ReverseProcess {
    *
    * @param answers One per forward row, in their order: choices where the row asks for them, else
    *   `[candidates, logitCount]` row-major float32; logits will do for either. Overwritten.
+   * @param stepsAfter Steps that there is time for after this one; null where time does not matter.
    * @throws {ApiError} `session_failed` if an answer has another shape or a candidate has no
    *   finite logit (a broken model); the canvas is then unchanged.
    *
-   * Deterministic for equal canvas, settings, random source and answers. Equal confidences: lowest
-   * column first. O(candidates × logitCount).
+   * Deterministic for equal canvas, settings, random source, answers and `stepsAfter`. Equal
+   * confidences: lowest column first. O(candidates × logitCount).
    */
-  commit(answers: readonly RowAnswer[], logitCount: number): DenoisingStep {
+  commit(
+    answers: readonly RowAnswer[],
+    logitCount: number,
+    stepsAfter: number | null = null,
+  ): DenoisingStep {
     const { settings, canvas } = this;
     const columns = this.#candidateColumns();
-    const step = this.#step;
+    const step = this.step;
     const { scan, endConfidence } = scanAnswers(answers, {
       settings,
       logitCount,
@@ -213,19 +194,19 @@ export class ReverseProcess {
       step,
       draft: this.#constraint && new ConstraintDraft(this.#constraint, canvas.tokenIds),
     });
-    const duty = this.#fillsAll()
+    const asked = this.#fillsAll()
       ? { quota: columns.length, leastCount: 0, mustProgress: true, fillsFrom: 0 }
       : this.#walk.duty(columns.length);
+    const duty = stepsAfter === null ? asked : this.#walk.hasten(asked, stepsAfter + 1);
     const result = denoiseStep(scan, settings, duty);
+    if (duty !== asked && writesMore(result, asked, settings)) this.countHastened();
     const { forward, start, end, isContext } = this.fedSpan;
     const fedColumns = end - start;
     const place = { block: this.block, blockStep: this.#walk.blockStep, step, quota: duty.quota };
     if (isContext) this.#cache.begin(canvas.tokenIds);
-    this.#positionsComputed += fedColumns * answers.length;
+    this.countRows(canvas.length, fedColumns, answers.length);
     const committed = this.#write(result.selected, result);
-    const passes = this.#passesByLength.get(canvas.length) ?? 0;
-    this.#passesByLength.set(canvas.length, passes + answers.length);
-    const change = this.#advance(result, endConfidence);
+    const change = this.#advance(result, endConfidence, stepsAfter ?? Number.MAX_SAFE_INTEGER);
     const maskedCount = canvas.countMasked(settings.maskTokenId);
     const { forwardPasses } = this;
     const fed = { forward, fedColumns, forwardPasses };
@@ -239,7 +220,7 @@ export class ReverseProcess {
 
   #isLastOfAdaptive(): boolean {
     const { adaptiveLength, steps } = this.settings;
-    return adaptiveLength !== null && this.#phase !== "revision" && this.#step + 1 >= steps;
+    return adaptiveLength !== null && this.#phase !== "revision" && this.step + 1 >= steps;
   }
 
   /** The step leaves no mask on the canvas. */
@@ -285,24 +266,25 @@ export class ReverseProcess {
     return selected.filter((column) => this.canvas.tokenIds[column] !== maskTokenId);
   }
 
-  #advance(result: CandidateSet, endConfidence: number): Change {
+  #advance(result: CandidateSet, endConfidence: number, stepsAfter: number): Change {
     const { settings } = this;
     const isMeasuring = this.#isMeasuring();
     const isLast = this.#isLastOfAdaptive();
-    this.#step += 1;
+    this.countStep();
     if (isMeasuring) return this.#measure(endConfidence);
-    if (this.#phase === "revision") return this.#endRound();
+    if (this.#phase === "revision") return this.#endRound(stepsAfter);
     this.#phase = "blocks";
     if (settings.earlyExit && findTextEnd(this.canvas, settings) !== null) {
-      return this.#endRound();
+      return this.#endRound(stepsAfter);
     }
     const { start } = this.#walk;
     const growth = isLast
       ? null
       : planExpansion(this.canvas, settings, result, start, endConfidence);
     const resize = this.#resize(growth);
-    this.#walk.advance();
-    return this.#walk.isFinished ? this.#endRound() : { remasked: NO_COLUMNS, resize };
+    this.#walk.advance(this.hastenedSteps > 0);
+    if (this.#walk.isFinished) return this.#endRound(stepsAfter);
+    return { remasked: NO_COLUMNS, resize };
   }
 
   #measure(endConfidence: number): Change {
@@ -323,11 +305,14 @@ export class ReverseProcess {
   }
 
   /** Ends the blocks or a revision step: the tail is cut off, and a revision step begins or none. */
-  #endRound(): Change {
+  #endRound(stepsAfter: number): Change {
     const { canvas, settings } = this;
     const resize = this.#resize(planTrim(canvas, settings));
     const end = findTextEnd(canvas, settings) ?? canvas.length;
     const hasMasks = canvas.countMasked(settings.maskTokenId) > 0;
+    // Masks that a schedule has left are filled all the same.
+    const limit = Math.max(stepsAfter, hasMasks ? 1 : 0);
+    if (this.#revision.limit(limit, canvas, end, this.#isGiven)) this.countHastened();
     const remasked = this.#revision.begin(canvas, end, this.#isGiven, hasMasks);
     this.#phase = remasked === null ? "finished" : "revision";
     for (const column of remasked ?? []) canvas.tokenIds[column] = settings.maskTokenId;

@@ -57,6 +57,17 @@ export class Revision {
   }
 
   /**
+   * Leaves at most so many steps.
+   *
+   * @returns True if steps with something to revise are left out for it.
+   */
+  limit(maxSteps: number, canvas: Canvas, end: number, isGiven: Uint8Array): boolean {
+    if (this.#stepsLeft <= maxSteps) return false;
+    this.#stepsLeft = maxSteps;
+    return this.#doubtfulColumns(canvas, end, isGiven).length > 0;
+  }
+
+  /**
    * Begins the next revision step: an even share of the doubtful columns, the least sure first.
    * Equal confidences: lowest column first.
    *

@@ -55,20 +55,21 @@ export class GenerationHandler {
    *   `overloaded` or `no_ready_node`. Later failures are `error` frames.
    */
   async handle(context: Context<NodeEnv>): Promise<Response> {
+    const receivedAt = this.#parts.now();
     const grant = context.get("grant");
     this.#gate.assertUnused(grant);
     const request = await readRequest(context);
     if (request.request_id !== grant.request_id) {
       throw invalidGrant("The grant is for another request.");
     }
-    const stream = this.#start(request, grant, context.get("grantToken"));
+    const grantToken = context.get("grantToken");
+    const stream = this.#start(request, { grant, grantToken, receivedAt });
     return new Response(stream, { headers: STREAM_HEADERS });
   }
 
   #start(
     request: NodeGenerationRequest,
-    grant: Grant,
-    grantToken: string,
+    { grant, grantToken, receivedAt }: { grant: Grant; grantToken: string; receivedAt: number },
   ): ReadableStream<Uint8Array> {
     const { engine, model, logger } = this.#parts;
     const jobId = toJobId(grant);
@@ -83,7 +84,7 @@ export class GenerationHandler {
     });
     const decodeToken =
       request.detail === "canvas" ? (id: number) => model.decoder.decodeToken(id) : null;
-    const generation = createJob(request, jobId, model, (event) =>
+    const generation = createJob(request, { jobId, receivedAt }, model, (event) =>
       event.type === "finished"
         ? void this.#finish(grant, event, { stream, grantToken }).catch(() => stream.end())
         : stream.send(toProgressFrame(event, { decodeToken, exportState })),
@@ -98,9 +99,10 @@ export class GenerationHandler {
     for (let attempt = 1; attempt < grant.attempt; attempt += 1) {
       engine.cancel(toJobId({ ...grant, attempt }));
     }
-    const ahead = engine.submit(generation);
+    const { ahead, waitMs } = engine.submit(generation);
     this.#gate.markUsed(grant);
-    stream.send({ type: "queued", ahead });
+    const predicted = waitMs === null ? {} : { wait_ms: Math.round(waitMs) };
+    stream.send({ type: "queued", ahead, ...predicted });
     return stream.body;
   }
 
@@ -125,15 +127,15 @@ export class GenerationHandler {
  * @throws {ApiError} what `createGeneration` and `Scoring` throw.
  */
 function createJob(
-  { input, parameters, resume_from: state }: NodeGenerationRequest,
-  requestId: string,
+  { tier, input, parameters, resume_from: state }: NodeGenerationRequest,
+  { jobId: requestId, receivedAt }: { jobId: string; receivedAt: number },
   model: ServedModel,
   listener: GenerationListener,
 ): Generation | Scoring {
   if (input.type !== "score") {
     const resume = state === undefined ? {} : { resume: { state, digest: sha256 } };
-    const order = { requestId, ...readInput(input, model), parameters, listener, ...resume };
-    return createGeneration(order, model);
+    const order = { requestId, tier, ...readInput(input, model), parameters, receivedAt };
+    return createGeneration({ ...order, listener, ...resume }, model);
   }
   if (state !== undefined) {
     throw new ApiError("invalid_parameter", "Answers that are scored have no state.", {
@@ -143,6 +145,7 @@ function createJob(
   return new Scoring(
     {
       requestId,
+      tier,
       promptTokenIds: model.encodePrompt(input.prompt),
       answers: input.answers,
       sampleCount: input.samples,

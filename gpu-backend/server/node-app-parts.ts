@@ -1,12 +1,15 @@
 import type { Grant, PostedReceipt } from "#shared/contracts/node-wire.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Logger } from "../engine/logger.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { ServedModel } from "./served-model.ts";
 
 /** What the routes work with. */
 export interface NodeAppParts {
   readonly engine: Engine;
   readonly model: ServedModel;
+  /** What `/metrics` tells; there is no such path when left out. */
+  readonly metrics?: NodeMetrics;
   /** Names this node in receipts. */
   readonly nodeId: string;
   /** Shared with the edge: verifies grants, signs receipts. */

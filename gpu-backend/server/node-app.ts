@@ -30,6 +30,13 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     const { stepMs } = engine.load;
     return context.json({ ...model.description, ...(stepMs > 0 ? { step_ms: stepMs } : {}) });
   });
+  const { metrics } = parts;
+  if (metrics !== undefined) {
+    app.get("/metrics", async (context) => {
+      context.header("content-type", metrics.contentType);
+      return context.body(await metrics.read());
+    });
+  }
 
   // Before the body is read: nobody makes the node work without a grant.
   app.post("/generations/*", async (context, next) => {
@@ -62,7 +69,12 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
 }
 
 function answerErrors(app: Hono<NodeEnv>, logger: Logger): void {
-  const methods = { "/healthz": "GET", "/readyz": "GET", "/model": "GET" } as const;
+  const methods = {
+    "/healthz": "GET",
+    "/readyz": "GET",
+    "/model": "GET",
+    "/metrics": "GET",
+  } as const;
   for (const [path, method] of Object.entries({
     ...methods,
     "/drain": "POST",

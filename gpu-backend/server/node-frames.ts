@@ -99,7 +99,7 @@ export function toLastFrame(
             holes: event.holes.map(({ text, tokenCount }) => ({ text, token_count: tokenCount })),
           }),
       ...(event.scores === undefined ? {} : { scores: event.scores.map(toScore) }),
-      hastened_steps: 0,
+      hastened_steps: event.usage.hastenedSteps,
       receipt,
       signed_receipt: signedReceipt,
     };

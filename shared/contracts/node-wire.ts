@@ -233,8 +233,15 @@ export type Score = z.infer<typeof scoreSchema>;
 
 /** One event of a node's stream. */
 export const nodeFrameSchema = z.discriminatedUnion("type", [
-  /** Accepted; `ahead` requests run or wait before it. */
-  z.strictObject({ type: z.literal("queued"), ahead: z.int() }),
+  /**
+   * Accepted; `ahead` requests run or wait before it, its first step is predicted in `wait_ms`
+   * milliseconds by the node's measured passes. Absent where nothing is measured.
+   */
+  z.strictObject({
+    type: z.literal("queued"),
+    ahead: z.int(),
+    wait_ms: z.int().min(0).optional(),
+  }),
   /**
    * The canvas as it begins: `prompt_tokens` positions, then `generation_length` masked ones; in a
    * template the given and the masked ones lie among each other.

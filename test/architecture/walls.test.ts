@@ -86,6 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "shared",
     "hono",
     "@hono/node-server",
+    "prom-client",
     "node:",
     "zod",
   ],

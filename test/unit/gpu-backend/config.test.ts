@@ -47,6 +47,7 @@ describe("readConfig", () => {
         UNMASK_THREADS: "2",
         UNMASK_MAX_BATCH_ROWS: "16",
         UNMASK_MAX_QUEUE: "0",
+        UNMASK_SESSIONS: "0",
         UNMASK_PARENT_PID: "42",
       }),
     ).toEqual({
@@ -61,6 +62,7 @@ describe("readConfig", () => {
       drainMs: 60_000,
       executionProvider: "cuda",
       threadCount: 2,
+      sideSessionCount: 0,
       maxBatchRows: 16,
       maxQueue: 0,
       parentProcessId: 42,
@@ -115,5 +117,16 @@ describe("readConfig", () => {
       expect(error.message).toMatch(new RegExp(`^${name} must [^\n]+\\.$`));
       expect(error.message).not.toContain("a-short-secret");
     }
+  });
+
+  it("leaves the sessions to the node, and refuses them on a device", ({ expect }) => {
+    const SECRET = { UNMASK_GRANT_SECRET: "x".repeat(32) };
+    expect(readConfig(SECRET).sideSessionCount).toBeNull();
+    expect(readConfig({ ...SECRET, UNMASK_SESSIONS: "2" }).sideSessionCount).toBe(2);
+    const onDevice = { ...SECRET, UNMASK_EXECUTION_PROVIDER: "cuda" };
+    expect(readConfig({ ...onDevice, UNMASK_SESSIONS: "0" }).sideSessionCount).toBe(0);
+    expect(() => readConfig({ ...onDevice, UNMASK_SESSIONS: "2" })).toThrow(
+      expect.objectContaining({ code: "invalid_parameter", param: "UNMASK_SESSIONS" }),
+    );
   });
 });

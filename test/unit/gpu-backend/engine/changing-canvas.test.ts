@@ -31,6 +31,8 @@ async function run(request: SamplingRequest, logits: FakeLogits): Promise<Genera
   engine.submit(
     new Generation({
       requestId: "changing",
+      tier: "balanced",
+      deadlineAt: null,
       process: new ReverseProcess(canvas, settings, createCounterRandom(0, 0)),
       maxLength: 512,
       decoder: letterDecoder,

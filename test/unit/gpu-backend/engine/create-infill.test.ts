@@ -211,6 +211,7 @@ describe("a generation of JSON", () => {
     generation.commit(
       rows.map((row) => new Float32Array(row.candidateColumns.length * LOGIT_COUNT)),
       LOGIT_COUNT,
+      { endedAt: 0, elapsedMs: 0 },
     );
     generation.cancel();
     const { finished } = await run();

@@ -52,6 +52,7 @@ export function watchGeneration(
       promptTokenIds,
       ...rest,
       parameters: generationParametersSchema.parse(parameters),
+      receivedAt: 0,
       listener: (event) => {
         events.push(event);
         if (event.type === "finished") resolve(event);

@@ -1,14 +1,17 @@
 /** Cached and exact requests side by side in the engine, on the real network. */
+import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
 import type { CanvasBatch } from "../../../../gpu-backend/canvas/canvas-batch.ts";
 import { createGeneration } from "../../../../gpu-backend/engine/create-generation.ts";
 import type { GenerationEvent } from "../../../../gpu-backend/engine/generation-event.ts";
+import { readCheckpoint } from "../../../../gpu-backend/model/checkpoint.ts";
+import { createMaskPredictor } from "../../../../gpu-backend/model-runner/create-mask-predictor.ts";
 import type { MaskPredictor } from "../../../../gpu-backend/model-runner/mask-predictor.ts";
 import {
   type GenerationParameters,
   generationParametersSchema,
 } from "../../../../shared/contracts/node-wire.ts";
-import { GoldenPredictors } from "../golden-predictor.ts";
+import { GOLDEN_DIRECTORY, GoldenPredictors } from "../golden-predictor.ts";
 import { createTestEngine } from "./engine-bench.ts";
 
 const TOKENS = { maskTokenId: 258, endOfTextTokenId: 256, endOfTurnTokenId: 257 };
@@ -52,15 +55,21 @@ async function runRequests(
   indexes: Iterable<number> = requests.keys(),
 ): Promise<GenerationEvent[][]> {
   const engine = createTestEngine(predictor);
+  const ends: Promise<void>[] = [];
   const events = Array.from(indexes, (index) => {
     const own: GenerationEvent[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ends.push(promise);
     engine.submit(
       createGeneration(
         {
           requestId: String(index),
           promptTokenIds: Array.from({ length: 4 + (index % 3) }, (_, i) => 7 * i + index),
           parameters: generationParametersSchema.parse(requests[index]),
-          listener: (event) => own.push(event),
+          listener: (event) => {
+            own.push(event);
+            if (event.type === "finished") resolve();
+          },
         },
         {
           maxLength: predictor.maxLength,
@@ -72,7 +81,7 @@ async function runRequests(
     );
     return own;
   });
-  await engine.drain();
+  await Promise.all(ends);
   return events;
 }
 
@@ -91,6 +100,37 @@ describe("an engine with cached and exact requests", () => {
       expect(together[index]).toEqual(alone);
     }
   });
+
+  it("gives each the same events over sessions of their own", async ({ expect }) => {
+    const alone = await predictors.get("tiny-f32");
+    const laned = await createMaskPredictor(
+      await readCheckpoint(join(GOLDEN_DIRECTORY, "tiny-f32")),
+      { executionProvider: "cpu", intraOpThreads: 2 },
+      { sideSessionCount: 2 },
+    );
+    try {
+      const lanes = new Set<number>();
+      const watched: MaskPredictor = {
+        logitCount: laned.logitCount,
+        maxLength: laned.maxLength,
+        sideLaneCount: laned.sideLaneCount ?? 0,
+        predict(batch, lane = 0) {
+          lanes.add(lane);
+          return laned.predict(batch, lane);
+        },
+        close: () => laned.close(),
+      };
+      const together = await runRequests(watched, REQUESTS);
+      for (const index of REQUESTS.keys()) {
+        const [own] = await runRequests(alone, REQUESTS, [index]);
+        expect(together[index]).toEqual(own);
+      }
+      // All of them while there was work for each, and the whole machine for the last.
+      expect([...lanes].sort()).toEqual([0, 1, 2]);
+    } finally {
+      await laned.close();
+    }
+  }, 60_000);
 
   it("computes fewer positions under a cache, in as many passes", async ({ expect }) => {
     const predictor = await predictors.get("tiny-f32");

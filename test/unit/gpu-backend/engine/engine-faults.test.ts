@@ -75,7 +75,8 @@ describe("a full node", () => {
     nowMs += 2_000;
     predictor.release();
     await predictor.underWay();
-    expect(engine.load).toEqual({ runningCount: 1, waitingCount: 1, stepMs: 2_000 });
+    expect(engine.load).toMatchObject({ runningCount: 1, waitingCount: 1, stepMs: 2_000 });
+    expect(engine.load.byTier.get("balanced")).toEqual({ runningCount: 1, waitingCount: 1 });
     expect(() => engine.submit(refused.generation)).toThrow(
       expect.objectContaining({ code: "overloaded", retryAfterSeconds: 14 }),
     );

@@ -67,9 +67,9 @@ describe("Engine", () => {
     const engine = createTestEngine(predictor);
     const first = watchGeneration([1, 2], { max_tokens: 4, steps: 3 });
     const second = watchGeneration([1, 2, 3], { max_tokens: 6, steps: 2 });
-    expect(engine.submit(first.generation)).toBe(0);
+    expect(engine.submit(first.generation)).toEqual({ ahead: 0, waitMs: 0 });
     await predictor.underWay();
-    expect(engine.submit(second.generation)).toBe(1);
+    expect(engine.submit(second.generation)).toEqual({ ahead: 1, waitMs: null });
     for (let pass = 0; pass < 3; pass += 1) {
       await predictor.underWay();
       predictor.release();

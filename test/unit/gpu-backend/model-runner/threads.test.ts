@@ -35,9 +35,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function open(intraOpThreads: number): Promise<MaskPredictor> {
+async function open(intraOpThreads: number, sideSessionCount = 0): Promise<MaskPredictor> {
   const options = { executionProvider: "cpu", intraOpThreads } as const;
-  const predictor = await createMaskPredictor(checkpoint, options);
+  const predictor = await createMaskPredictor(checkpoint, options, { sideSessionCount });
   opened.push(predictor);
   return predictor;
 }
@@ -57,7 +57,7 @@ const spans = rows.map((row) => {
 
 describe("a forward pass", () => {
   it("gives the same bits on any number of threads", async ({ expect }) => {
-    const predictors = await Promise.all([1, 2, 3].map(open));
+    const predictors = await Promise.all([1, 2, 3].map((count) => open(count)));
     for (const given of [rows, spans, rows.slice(0, 1), spans.slice(0, 1)]) {
       const batch = packRows(given, LENGTH);
       const [one, ...others] = await Promise.all(
@@ -67,5 +67,19 @@ describe("a forward pass", () => {
       );
       for (const other of others) expect(other).toEqual(one);
     }
+  });
+
+  it("gives the same bits in every session, whichever has the context", async ({ expect }) => {
+    const predictor = await open(2, 2);
+    expect(predictor.sideLaneCount).toBe(2);
+    for (const given of [rows, spans]) {
+      const batch = packRows(given, LENGTH);
+      const answers = [0, 1, 2, 2, 0].map(async (lane) => {
+        return splitAnswer(given, await predictor.predict(batch, lane), predictor.logitCount);
+      });
+      const [first, ...others] = await Promise.all(answers);
+      for (const other of others) expect(other).toEqual(first);
+    }
+    await expect(predictor.predict(packRows(rows, LENGTH), 3)).rejects.toThrow(RangeError);
   });
 });

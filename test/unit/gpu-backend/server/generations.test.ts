@@ -39,7 +39,7 @@ describe("POST /generations", () => {
       4,
       "done",
     ]);
-    expect(frames[0]).toEqual({ type: "queued", ahead: 0 });
+    expect(frames[0]).toEqual({ type: "queued", ahead: 0, wait_ms: 0 });
     expect(frames[1]).toEqual({
       type: "started",
       prompt_tokens: 5,

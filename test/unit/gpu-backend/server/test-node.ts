@@ -1,6 +1,7 @@
 /** A node over real HTTP for tests: a fake network, one letter a token, a clock that stands. */
 import { Engine } from "../../../../gpu-backend/engine/engine.ts";
 import type { MaskPredictor } from "../../../../gpu-backend/model-runner/mask-predictor.ts";
+import { NodeMetrics } from "../../../../gpu-backend/server/metrics.ts";
 import { createNodeApp } from "../../../../gpu-backend/server/node-app.ts";
 import { startServer } from "../../../../gpu-backend/server/start-server.ts";
 import { type ErrorBody, errorBodySchema } from "../../../../shared/contracts/error-body.ts";
@@ -37,12 +38,15 @@ export interface TestNodeOptions {
 export async function startTestNode(options: TestNodeOptions = {}) {
   const logger = createMemoryLogger();
   const posted: ({ requestId: string } & PostedReceipt)[] = [];
+  const metrics = new NodeMetrics();
   const engine = new Engine({
     maskPredictor: options.predictor ?? createFakeMaskPredictor(),
     limits: { maxBatchRows: options.maxBatchRows ?? 8, maxQueue: options.maxQueue ?? 8 },
     now: () => NOW,
     logger,
+    observer: metrics,
   });
+  metrics.watchLoad(() => engine.load);
   const description = {
     id: "test-model",
     max_length: MAX_LENGTH,
@@ -53,6 +57,7 @@ export async function startTestNode(options: TestNodeOptions = {}) {
   };
   const app = createNodeApp({
     engine,
+    metrics,
     model: {
       description,
       maxLength: MAX_LENGTH,
