@@ -90,8 +90,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:",
     "zod",
   ],
+  "gpu-backend/autoscale": ["shared", "node:", "zod"],
   "gpu-backend": ["gpu-backend", "shared", "zod", "node:"],
-  deploy: ["deploy", "shared", "miniflare", "wrangler", "node:", "zod"],
+  deploy: ["deploy", "gpu-backend/autoscale", "shared", "miniflare", "wrangler", "node:", "zod"],
 };
 
 function roomOf(file: string): string {
