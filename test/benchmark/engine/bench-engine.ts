@@ -126,6 +126,7 @@ export class BenchEngine {
     const generation = createGeneration(
       {
         requestId,
+        tier: request.tier,
         promptTokenIds: request.promptTokenIds,
         parameters: request.parameters,
         listener: (event) => watch.see(event),

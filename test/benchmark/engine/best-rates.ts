@@ -1,7 +1,10 @@
 /** How fast passes of a shape can be had here, in the arrangement that suits them best. */
 import { type PredictorRow, packRows } from "../../../gpu-backend/canvas/canvas-batch.ts";
 import type { CheckpointConfig } from "../../../gpu-backend/model/checkpoint-config.ts";
-import type { MaskPredictor } from "../../../gpu-backend/model-runner/mask-predictor.ts";
+import {
+  type MaskPredictor,
+  WHOLE_LANE,
+} from "../../../gpu-backend/model-runner/mask-predictor.ts";
 import { median, time } from "../measure.ts";
 import { makePrompt } from "./canvas-rows.ts";
 
@@ -19,23 +22,26 @@ const RUNS = 3;
 const CANDIDATES = 16;
 
 /**
- * The best rate of a shape, columns per second of wall time.
+ * The best rate of a shape, columns per second of wall time: one pass on every core, or one a core.
  */
 export async function bestRate(
   predictor: MaskPredictor,
   config: CheckpointConfig,
   shape: ColumnShape,
 ): Promise<number> {
+  const side = Array.from({ length: predictor.sideLaneCount ?? 0 }, (_, i) => i + 1);
+  const arrangements = [[WHOLE_LANE], ...(side.length > 0 ? [side] : [])];
   const rates: number[] = [];
   for (const rowCount of ROW_COUNTS) {
     const batch = packShape(config, rowCount, shape);
-    // The first computes contexts, and allocates.
-    await predictor.predict(batch);
-    const seconds: number[] = [];
-    for (let run = 0; run < RUNS; run += 1) {
-      seconds.push((await time(() => predictor.predict(batch))).wallSeconds);
+    for (const lanes of arrangements) {
+      const pass = () => Promise.all(lanes.map((lane) => predictor.predict(batch, lane)));
+      // The first computes contexts, and allocates.
+      await pass();
+      const seconds: number[] = [];
+      for (let run = 0; run < RUNS; run += 1) seconds.push((await time(pass)).wallSeconds);
+      rates.push((lanes.length * rowCount * shape.length) / median(seconds));
     }
-    rates.push((rowCount * shape.length) / median(seconds));
   }
   return Math.max(...rates);
 }
