@@ -95,7 +95,8 @@ describe("a node at work", () => {
   });
 });
 
-describe("npm start", () => {
+// Bundler, runtime and node start for each: patience on a busy machine.
+describe("npm start", { timeout: 180_000 }, () => {
   // Ctrl-C reaches every process of the terminal's group; a supervisor's signal reaches npm alone.
   it.for([
     ["Ctrl-C", "SIGINT", "group"],

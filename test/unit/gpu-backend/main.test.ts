@@ -5,14 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
-import { nodeModelSchema } from "../../../shared/contracts/node-wire.ts";
+import { type NodeFrame, nodeModelSchema } from "../../../shared/contracts/node-wire.ts";
 import { signToken } from "../../../shared/contracts/signed-token.ts";
 import { writeCheckpoint } from "../../support/write-checkpoint.ts";
 import { collect, postGeneration, readFrames, SECRET } from "./server/test-node.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const MAIN = join(ROOT, "gpu-backend", "main.ts");
-const TIMEOUT_MS = 30_000;
+/** Several starts of a node, also on a machine that is busy. */
+const TIMEOUT_MS = 120_000;
 
 let checkpoint: string;
 const children: ChildProcess[] = [];
@@ -68,10 +69,24 @@ async function startListening(environment: Record<string, string> = {}) {
 }
 
 /** The system's clock: this node has no other. */
-async function generate(url: string, id: string, parameters: Record<string, unknown>) {
+async function generate(
+  url: string,
+  id: string,
+  parameters: Record<string, unknown>,
+  resumeFrom?: string,
+) {
   const terms = { request_id: id, max_steps: 8_192, expires_at: Date.now() + 60_000 };
-  const body = { request_id: id, input: { type: "text", text: "hello" }, parameters };
+  const input = { type: "text", text: "hello" };
+  const body = { request_id: id, input, parameters, resume_from: resumeFrom };
   return postGeneration({ url }, body, { grant: await signToken(terms, SECRET) });
+}
+
+/** Reads on to the first step: what has had none is handed back at once by a drain. */
+async function untilStep(frames: AsyncGenerator<NodeFrame, void, void>) {
+  for (let next = await frames.next(); !next.done; next = await frames.next()) {
+    if (next.value.type === "step") return next.value;
+  }
+  throw new Error("it had no step");
 }
 
 describe("a node process", () => {
@@ -96,16 +111,37 @@ describe("a node process", () => {
     expect(JSON.stringify(node.errors)).not.toContain("hello");
   });
 
-  it("finishes what runs before it ends", { timeout: TIMEOUT_MS }, async ({ expect }) => {
+  it("ends its last block before it ends itself", { timeout: TIMEOUT_MS }, async ({ expect }) => {
     const node = await startListening({ UNMASK_DRAIN_MS: "60000" });
-    // One block: a drain hands back what comes to the end of its own before its last.
-    const one = { max_tokens: 200, steps: 200, block_length: 200 };
-    const response = await generate(node.url, "a", one);
-    const frames = readFrames(response);
-    await frames.next();
+    const oneBlock = { max_tokens: 200, steps: 200, block_length: 200 };
+    const frames = readFrames(await generate(node.url, "a", oneBlock));
+    await untilStep(frames);
     node.child.kill("SIGINT");
     expect((await collect(frames)).at(-1)).toMatchObject({ type: "done" });
     expect(await node.exitCode).toBe(0);
+  });
+
+  it("hands back what its drain has no time for, and another goes on to the same text", {
+    timeout: TIMEOUT_MS,
+  }, async ({ expect }) => {
+    const parameters = { max_tokens: 200, steps: 200, block_length: 200, seed: 5 };
+    const drained = await startListening({ UNMASK_DRAIN_MS: "0" });
+    const other = await startListening();
+    const frames = readFrames(await generate(drained.url, "a", parameters));
+    const told = [await untilStep(frames)];
+    drained.child.kill("SIGTERM");
+    const rest = await collect(frames);
+    expect(await drained.exitCode).toBe(0);
+    expect(rest.at(-1)).toMatchObject({ type: "error", code: "no_ready_node" });
+    told.push(...rest.filter((frame) => frame.type === "step"));
+    const resumed = await generate(other.url, "a", parameters, told.at(-1)?.state);
+    const whole = await generate(other.url, "b", parameters);
+    const [end, undisturbed] = await Promise.all(
+      [resumed, whole].map(async (response) => (await collect(readFrames(response))).at(-1)),
+    );
+    if (end?.type !== "done" || undisturbed?.type !== "done") throw new Error("no answer");
+    expect(end.text).toBe(undisturbed.text);
+    expect({ ...end.receipt, request_id: "b" }).toEqual(undisturbed.receipt);
   });
 
   it("ends when its parent is another than it was told", {
