@@ -115,7 +115,7 @@ export class BlockWalk {
     if (this.#settings.adaptiveLength !== null || this.isFinished) return asked;
     const blocks = Array.from({ length: this.blockCount - this.#block }, (_, i) => this.#block + i);
     const maskedByBlock = blocks.map((block) => this.#maskedCount(block));
-    const planned = blocks.reduce((sum, block) => sum + this.#steps(block), -this.#blockStep);
+    const planned = blocks.reduce((sum, block) => sum + this.#plannedSteps(block), 0);
     this.#isPressed = planned > fittingSteps;
     const count = hastenedCount({ maskedByBlock, plannedSteps: planned, fittingSteps });
     if (count === 0) return asked;
@@ -140,6 +140,16 @@ export class BlockWalk {
       (!isPacedBySteps(this.#settings) && this.#blockStep >= this.#settings.minBlockSteps);
     const isFilled = mayEnd && this.#maskedCount() === 0;
     if (isFilled || this.#blockStep >= this.#steps()) this.#enter(this.#block + 1, skipsIdle);
+  }
+
+  /** Most steps that are left for this block or a later one. */
+  #plannedSteps(block: number): number {
+    const { minBlockSteps } = this.#settings;
+    const taken = block === this.#block ? this.#blockStep : 0;
+    const left = this.#steps(block) - taken;
+    if (isPacedBySteps(this.#settings)) return left;
+    // Each writes a token, but for those that a filled block takes all the same.
+    return Math.min(left, Math.max(this.#maskedCount(block), minBlockSteps - taken));
   }
 
   #startOf(block: number): number {

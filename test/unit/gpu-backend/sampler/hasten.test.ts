@@ -96,7 +96,7 @@ describe("a run that is hastened", () => {
         expect(idsOf(timed)).toEqual(idsOf(free));
         expect(timed.step).toBe(free.step);
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 
