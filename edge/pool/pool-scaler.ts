@@ -15,7 +15,7 @@ import {
 import type { PoolLoad } from "./pool-members.ts";
 
 /** Whoever starts nodes has bounds of its own inside these. */
-const POLICY: ScalingPolicy = {
+export const POOL_SCALING_POLICY: ScalingPolicy = {
   targetWaitMs: 10_000,
   minNodes: 0,
   maxNodes: 1_000,
@@ -26,7 +26,12 @@ const POLICY: ScalingPolicy = {
 
 /** Decides, and remembers what was wanted of late. */
 export class PoolScaler {
+  readonly #policy: ScalingPolicy;
   #memory: ScalingMemory = NO_SCALING_MEMORY;
+
+  constructor(policy: ScalingPolicy = POOL_SCALING_POLICY) {
+    this.#policy = policy;
+  }
 
   /** The decision for a load. */
   decide({ nodes, waitingRequests, waitingStepUnits }: PoolLoad, nowMs: number): ScalingAnswer {
@@ -36,7 +41,7 @@ export class PoolScaler {
     );
     const runningStepUnits = nodes.reduce((sum, node) => sum + node.running_step_units, 0);
     const load = { backlogStepUnits, runningStepUnits, nodeStepUnitsPerSecond: rateOf(nodes) };
-    const { desiredNodes, memory } = desireNodes(this.#memory, load, nowMs, POLICY);
+    const { desiredNodes, memory } = desireNodes(this.#memory, load, nowMs, this.#policy);
     this.#memory = memory;
     return {
       object: "scaling",

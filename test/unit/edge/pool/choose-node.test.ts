@@ -11,9 +11,14 @@ import { createHeartbeat } from "./scripted-pool.ts";
 
 const demand: RunDemand = { positions: 250, blockLength: null, steps: 32 };
 
+/** A node whose passes of 250 columns take so long. */
+function measured(stepMs: number): Partial<NodeHeartbeat> {
+  return { step_ms: stepMs, step_times: [{ shape: "250/whole", step_ms: stepMs }] };
+}
+
 function load(url: string, changes: Partial<NodeHeartbeat> = {}, unseen = 0): NodeLoad {
   return {
-    node: { ...createHeartbeat(url, { step_ms: 40, ...changes }), heardAt: 0 },
+    node: { ...createHeartbeat(url, { ...measured(40), ...changes }), heardAt: 0 },
     unseenCount: unseen,
     unseenStepUnits: unseen * 32,
   };
@@ -51,24 +56,34 @@ describe("choosing a node", () => {
     );
   });
 
-  it("takes of two that it draws the one that is done first, whichever is drawn first", ({
+  it("takes of four that it draws the one that is done first, whichever is drawn first", ({
     expect,
   }) => {
-    const nodes = [load("a", busy), load("b"), load("c", busy)];
-    expect(choose(nodes, draws(0, 0))).toBe("b");
-    expect(choose(nodes, draws(0.4, 0))).toBe("b");
-    // The two that are busy: the idle one was not drawn.
-    expect(choose(nodes, draws(0, 0.9))).toBe("a");
+    const nodes = ["a", "b", "c", "d", "e"].map((url) => load(url, url === "e" ? {} : busy));
+    // "e", the idle one, is drawn first, left out, or drawn last.
+    expect(choose(nodes, draws(0.9, 0, 0, 0))).toBe("e");
+    expect(choose(nodes, draws(0.1, 0.3, 0.5, 0.9))).toBe("a");
+    expect(choose(nodes, draws(0, 0.3, 0.4, 0))).toBe("e");
   });
 
-  it("spreads over equal nodes", ({ expect }) => {
-    const nodes = ["a", "b", "c", "d"].map((url) => load(url));
-    const chosen = [0, 0.3, 0.6, 0.9].map((number) => choose(nodes, draws(number, 0)));
-    expect(chosen).toEqual(["a", "b", "c", "d"]);
+  it("takes the first drawn of equal nodes, so that it spreads", ({ expect }) => {
+    const nodes = ["a", "b", "c", "d", "e"].map((url) => load(url));
+    const chosen = [0, 0.3, 0.5, 0.7, 0.9].map((number) => choose(nodes, draws(number)));
+    expect(chosen).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("draws no more than four of many, each once", ({ expect }) => {
+    let drawCount = 0;
+    const nodes = Array.from({ length: 50 }, (_, i) => load(`${i}`));
+    choose(nodes, () => {
+      drawCount += 1;
+      return 0;
+    });
+    expect(drawCount).toBe(4);
   });
 
   it("avoids a full node and a late one while there are others", ({ expect }) => {
-    const full = load("full", { step_ms: 1, max_batch_rows: 1, max_queue: 0 }, 1);
+    const full = load("full", { ...measured(1), max_batch_rows: 1, max_queue: 0 }, 1);
     const late = { ...load("late"), node: { ...load("late").node, heardAt: -3_000 } };
     const slow = load("slow", busy);
     expect(choose([full, late, slow], draws(0, 0))).toBe("slow");
@@ -76,50 +91,51 @@ describe("choosing a node", () => {
     expect(choose([late], draws(0))).toBe("late");
   });
 
-  it("takes a node that has measured nothing to be as fast as the other", ({ expect }) => {
-    const fresh = load("fresh", { step_ms: 0 }, 20);
-    expect(choose([fresh, load("known")], draws(0, 0))).toBe("known");
-    expect(choose([load("new", { step_ms: 0 }), load("known", busy)], draws(0.9, 0))).toBe("new");
+  it("takes a node that has measured nothing to be as fast as the others", ({ expect }) => {
+    const nothing = { step_ms: 0, step_times: [] };
+    expect(choose([load("fresh", nothing, 20), load("known")], draws(0, 0))).toBe("known");
+    expect(choose([load("new", nothing), load("known", busy)], draws(0.9, 0))).toBe("new");
   });
 });
 
 describe("the predicted completion", () => {
-  const predict = (candidate: NodeLoad, asked = demand) => predictCompletion(candidate, asked, 10);
+  const predict = (candidate: NodeLoad, asked = demand) => predictCompletion(candidate, asked, 0.1);
 
   it("of an idle node is its steps", ({ expect }) => {
-    expect(predict(load("a"))).toBe(32 * 40);
-    expect(predict(load("a", { step_ms: 0 }))).toBe(32 * 10);
+    expect(predict(load("a"))).toBeCloseTo(32 * 40);
+    expect(predict(load("a", { step_ms: 0, step_times: [] }))).toBeCloseTo(32 * 25);
   });
 
   it("never falls as requests come, also those that no heartbeat has counted", ({ expect }) => {
-    const times = Array.from({ length: 30 }, (_, count) => predict(load("a", {}, count)));
+    const times = Array.from({ length: 30 }, (_, count) =>
+      predict(load("a", { step_times: [{ shape: "250/32", step_ms: 5 }] }, count)),
+    );
     expect(times).toEqual(times.toSorted((a, b) => a - b));
-    expect(times[20]).toBeGreaterThan(3 * (times[0] ?? 0));
+    expect(times[20]).toBeCloseTo(21 * (times[0] ?? 0));
   });
 
-  it("waits behind a full pass for as many as must end first", ({ expect }) => {
-    const full = load("a", { running_count: 8, running_step_units: 160 });
-    // One of eight that need 20 steps each ends after an eighth of that.
-    expect(predict(full)).toBeCloseTo((20 * 40) / 8 + 2 * 32 * 40);
+  it("takes turns with what is there: as many steps of each, or what it has left", ({ expect }) => {
+    const elsewhere = { step_times: [{ shape: "500/whole", step_ms: 80 }] };
+    const withShort = load("a", { ...elsewhere, running_count: 4, running_step_units: 40 });
+    expect(predict(withShort)).toBeCloseTo((32 + 40) * 40);
+    const withLong = load("a", { ...elsewhere, running_count: 4, running_step_units: 4_000 });
+    expect(predict(withLong)).toBeCloseTo((32 + 4 * 32) * 40);
   });
 
-  it("goes by the measured shape that is nearest, blocks and whole canvases apart", ({
+  it("goes by columns: a shape that a node has not served yet is compared fairly", ({ expect }) => {
+    const short = load("a", { step_times: [{ shape: "125/whole", step_ms: 20 }] });
+    const long = load("b", { step_times: [{ shape: "1000/whole", step_ms: 160 }] });
+    expect(predict(short)).toBeCloseTo(predict(long));
+    const spans = load("c", { step_times: [{ shape: "1000/32", step_ms: 8 }] });
+    expect(predict(spans, { ...demand, blockLength: 32 })).toBeCloseTo(32 * 8);
+  });
+
+  it("is less where a pass of the shape runs anyhow, blocks and whole canvases apart", ({
     expect,
   }) => {
-    const stepTimes = [
-      { shape: "128/whole", step_ms: 20 },
-      { shape: "256/whole", step_ms: 50 },
-      { shape: "256/32", step_ms: 5 },
-    ];
-    const node = load("a", { step_times: stepTimes });
-    expect(predict(node)).toBe(32 * 50);
-    expect(predict(node, { ...demand, positions: 100 })).toBe(32 * 20);
-    expect(predict(node, { ...demand, blockLength: 32 })).toBe(32 * 5);
-  });
-
-  it("is less where a pass of the shape runs anyhow", ({ expect }) => {
-    const at = (shape: string) =>
-      predict(load("a", { running_count: 2, step_times: [{ shape, step_ms: 40 }] }));
-    expect(at("256/whole")).toBeLessThan(at("512/whole"));
+    const at = (shape: string, stepMs: number) =>
+      predict(load("a", { running_count: 2, step_times: [{ shape, step_ms: stepMs }] }));
+    expect(at("256/whole", 256)).toBeLessThan(at("512/whole", 512));
+    expect(at("256/32", 32)).toBeCloseTo(at("512/whole", 512));
   });
 });
