@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 // Two starts of workerd in one test.
-describe("a generation whose edge is started again", { timeout: 60_000 }, () => {
+describe("a generation whose edge is started again", { timeout: 180_000 }, () => {
   it("goes on at a node from the state that was kept, and is charged once", async ({ expect }) => {
     node.script = async (exchange) => {
       exchange.send({ type: "queued", ahead: 0 });
