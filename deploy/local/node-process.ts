@@ -1,105 +1,83 @@
 /**
- * One backend node as a child process: started, watched, started again when it dies, stopped.
+ * One backend node as a child process: started, heard, asked to end.
+ *
+ * Does not own: whether there should be one, and what follows its death
+ * (gpu-backend/autoscale/node-supervisor.ts).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import type { SupervisedNode } from "../../gpu-backend/autoscale/node-slot.ts";
 import { REPOSITORY_ROOT } from "./paths.ts";
 
-/** Pause before a node that died is started again. */
-const RESTART_DELAY_MS = 1_000;
-/** A drain that takes longer is cut short. */
-const STOP_TIMEOUT_MS = 10_000;
-
-/** A supervised node. */
-export interface NodeProcess {
-  readonly url: string;
-  /** The current child's process id; for tests that kill it. */
-  processId(): number | undefined;
-  stop(): Promise<void>;
+/** A node's process. */
+export interface NodeProcess extends SupervisedNode {
+  /** Resolves when it takes requests; rejects with its last words where it ends before. */
+  readonly listening: Promise<void>;
+  /** Where it takes requests; `null` before it does. */
+  readonly url: string | null;
+  /** Of the operating system; `undefined` where it could not be started. */
+  readonly processId: number | undefined;
 }
 
 /**
- * Starts a node and waits until it listens.
+ * Starts a node.
  *
  * @param environment `UNMASK_…` settings, see gpu-backend/config.ts.
- * @param writeLog Gets the node's log lines and notes about restarts.
- * @throws Error with the node's last words when it exits before it listens.
+ * @param writeLog Gets the node's log, line by line.
  */
-export async function startNodeProcess(
+export function startNodeProcess(
   environment: Readonly<Record<string, string>>,
   writeLog: (text: string) => void,
-): Promise<NodeProcess> {
-  // The port is fixed before the first start: a node that is started again must be found again.
-  const port = await findFreePort();
-  let isStopping = false;
-  let child = await launch();
-
-  async function launch(): Promise<ChildProcess> {
-    const launched = spawnNode({ ...environment, UNMASK_NODE_PORT: String(port) });
-    await untilListening(launched, writeLog);
-    launched.once("exit", (code, signal) => {
-      if (isStopping) return;
-      writeLog(`The node stopped (${signal ?? code}); starting it again.\n`);
-      void relaunch();
-    });
-    return launched;
-  }
-
-  async function relaunch(): Promise<void> {
-    while (!isStopping) {
-      await new Promise((resolve) => setTimeout(resolve, RESTART_DELAY_MS));
-      try {
-        if (!isStopping) child = await launch();
-        return;
-      } catch (error) {
-        writeLog(`The node does not start: ${String(error)}\n`);
-      }
-    }
-  }
-
-  return {
-    url: `http://127.0.0.1:${port}`,
-    processId: () => child.pid,
-    async stop() {
-      isStopping = true;
-      await stopChild(child);
-    },
-  };
-}
-
-function spawnNode(environment: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [join(REPOSITORY_ROOT, "gpu-backend", "main.ts")], {
+): NodeProcess {
+  const child = spawn(process.execPath, [join(REPOSITORY_ROOT, "gpu-backend", "main.ts")], {
     cwd: REPOSITORY_ROOT,
     env: { ...process.env, ...environment, UNMASK_PARENT_PID: String(process.pid) },
     stdio: ["ignore", "pipe", "pipe"],
   });
-}
-
-function untilListening(child: ChildProcess, writeLog: (text: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let lastWords = "";
-    child.stderr?.on("data", (chunk: Buffer) => {
-      lastWords = chunk.toString();
-      writeLog(lastWords);
-    });
-    child.stdout?.on("data", (chunk: Buffer) => {
-      if (chunk.toString().includes('"listening"')) resolve();
-    });
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      reject(new Error(`The node exited with code ${code}. ${lastWords.trim()}`));
-    });
+  let lastWords = "";
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    lastWords = line;
+    writeLog(`${line}\n`);
   });
+  const exited = untilExited(child);
+  const listening = Promise.withResolvers<void>();
+  let url: string | null = null;
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (!line.includes('"listening"')) return;
+    url = readAddress(line);
+    listening.resolve();
+  });
+  void exited.then((how) => {
+    listening.reject(new Error(`The node ended with ${how}. ${lastWords}`));
+  });
+  return {
+    processId: child.pid,
+    get url() {
+      return url;
+    },
+    listening: listening.promise,
+    exited,
+    drain: () => child.kill("SIGTERM"),
+    kill: () => child.kill("SIGKILL"),
+  };
 }
 
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-  child.kill("SIGTERM");
-  await exited;
-  clearTimeout(timer);
+function readAddress(line: string): string {
+  return z.object({ url: z.url() }).parse(JSON.parse(line)).url;
+}
+
+/** When its process is gone and its last words are read: a signal's name, an exit code, or why it never was. */
+function untilExited(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.on("error", (error) => {
+      // One that lives has not taken a signal.
+      if (child.pid === undefined) resolve(error.message);
+    });
+    child.once("close", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
 }
 
 /** A port of the loopback interface that nobody listens on now. */

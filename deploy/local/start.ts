@@ -1,10 +1,12 @@
 /**
  * `npm start`: the whole product on this machine until Ctrl-C. `-- --port N` chooses the port (0:
- * any free one), `-- --directory DIR` where keys and state are kept.
+ * any free one), `-- --directory DIR` where keys and state are kept, `-- --nodes N` how many nodes
+ * there are, `-- --nodes MIN..MAX` between which numbers the work decides.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type NodeBounds, parseNodeBounds } from "../../gpu-backend/autoscale/node-bounds.ts";
 import { type Demo, ensureDemoKeys } from "./demo-keys.ts";
 import { createSecrets, type StackSecrets, startLocalStack } from "./local-stack.ts";
 import { LOCAL_DIRECTORY } from "./paths.ts";
@@ -15,6 +17,7 @@ const DEFAULT_PORT = 8787;
 interface StartOptions {
   readonly port: number;
   readonly directory: string;
+  readonly nodes: NodeBounds;
 }
 
 function readOptions(): StartOptions {
@@ -22,13 +25,14 @@ function readOptions(): StartOptions {
     options: {
       port: { type: "string", default: String(DEFAULT_PORT) },
       directory: { type: "string", default: LOCAL_DIRECTORY },
+      nodes: { type: "string", default: "1" },
     },
   });
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new Error(`--port takes a number from 0 to 65535, not ${values.port}.`);
   }
-  return { port, directory: resolve(values.directory) };
+  return { port, directory: resolve(values.directory), nodes: parseNodeBounds(values.nodes) };
 }
 
 async function readSecrets(directory: string): Promise<StackSecrets> {
@@ -57,7 +61,7 @@ curl -s ${demo.base_url}/chat/completions \\
 }
 
 async function start(stopped: Promise<void>): Promise<void> {
-  const { port, directory } = readOptions();
+  const { port, directory, nodes } = readOptions();
   if (!(await isPortFree(port))) {
     throw new Error(`Port ${port} is taken. Choose another: npm start -- --port ${port + 1}`);
   }
@@ -67,6 +71,7 @@ async function start(stopped: Promise<void>): Promise<void> {
     port,
     directory,
     secrets,
+    nodes,
     writeLog: (text) => process.stderr.write(text),
   });
   try {

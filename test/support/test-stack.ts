@@ -3,13 +3,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Demo, ensureDemoKeys } from "../../deploy/local/demo-keys.ts";
-import { createSecrets, type LocalStack, startLocalStack } from "../../deploy/local/local-stack.ts";
+import {
+  createSecrets,
+  type LocalStack,
+  type LocalStackOptions,
+  startLocalStack,
+} from "../../deploy/local/local-stack.ts";
 
 /** A product of its own for one test file: its keys, its state, its ports. */
 export interface TestStack extends LocalStack {
   readonly demo: Demo;
   readonly operatorSecret: string;
-  /** Everything that the node wrote to its log. */
+  /** The first node, whichever process that is now. */
+  readonly node: { readonly url: string; processId(): number | undefined };
+  /** Everything that the nodes and their supervisor wrote to the log. */
   log(): string;
 }
 
@@ -18,9 +25,10 @@ export function createStateDirectory(): Promise<string> {
   return mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "unmask-test-"));
 }
 
-/** Starts edge and node exactly as `npm start` does, on free ports. */
+/** Starts edge and nodes exactly as `npm start` does, on free ports. */
 export async function startTestStack(
   nodeEnvironment: Readonly<Record<string, string>> = {},
+  options: Partial<Pick<LocalStackOptions, "nodes" | "edgeVariables">> = {},
 ): Promise<TestStack> {
   const directory = await createStateDirectory();
   const secrets = createSecrets();
@@ -29,6 +37,8 @@ export async function startTestStack(
     port: 0,
     directory,
     secrets,
+    nodes: { min: 1, max: 1 },
+    ...options,
     nodeEnvironment,
     writeLog: (text) => {
       log += text;
@@ -41,6 +51,12 @@ export async function startTestStack(
   );
   return {
     ...stack,
+    node: {
+      get url() {
+        return stack.listNodes()[0]?.url ?? "none";
+      },
+      processId: () => stack.listNodes()[0]?.processId,
+    },
     demo,
     operatorSecret: secrets.OPERATOR_SECRET,
     log: () => log,
