@@ -39,7 +39,7 @@ export default defineConfig({
           root: ".",
           fileParallelism: false,
           testTimeout: 1_800_000,
-          hookTimeout: 180_000,
+          hookTimeout: 900_000,
         },
       },
       {
