@@ -75,7 +75,7 @@ function drawPanel({ title, xLabel, yLabel, points }: PlotPanel): string {
 }
 
 /** Round numbers from zero to `largest` or a little more. */
-function ticks(largest: number): number[] {
+export function ticks(largest: number): number[] {
   const rough = (largest > 0 ? largest : 1) / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * (ROUND_DIGITS.find((digit) => digit * power >= rough) ?? 10);
@@ -85,7 +85,7 @@ function ticks(largest: number): number[] {
   );
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
