@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureDemoKeys } from "../../deploy/local/demo-keys.ts";
-import { type EdgeRuntime, startEdgeRuntime } from "../../deploy/local/edge-runtime.ts";
+import { startEdgeRuntime } from "../../deploy/local/edge-runtime.ts";
 import { createSecrets } from "../../deploy/local/local-stack.ts";
 import { findFreePort } from "../../deploy/local/node-process.ts";
 import { ledgerPageSchema } from "../../shared/contracts/billing.ts";
@@ -14,10 +14,14 @@ import { ChaosNode } from "./chaos-node.ts";
 /** A running cluster. */
 export interface ChaosCluster {
   readonly nodes: readonly ChaosNode[];
-  /** Sends a request as the account. */
-  ask(body: object, signal?: AbortSignal): Promise<Response>;
+  /** Asks for a chat completion as the account. */
+  ask(body: object): Promise<Response>;
+  /** Asks for a generation of its own, which may be read again. */
+  askNative(body: object): Promise<Response>;
+  /** Reads a generation's events from behind the one of this number. */
+  readAgain(id: string, lastEventId: number): Promise<Response>;
   readScaling(): Promise<ScalingAnswer>;
-  /** Waits until the edge knows of as many nodes that take work. */
+  /** Waits until the edge knows of so many nodes that take work, or of more. */
   untilReady(count: number): Promise<void>;
   readMoney(): Promise<{ balance: number; held: number; charges: LedgerEntry[] }>;
   /** Ends the edge, whatever it is doing, and starts it again over the same state. */
@@ -41,13 +45,12 @@ export async function startChaosCluster(
       stateDirectory: join(directory, "state"),
       bindings: { ...secrets, ...bindings },
     });
-  let edge: EdgeRuntime = await startEdge();
   const names = Array.from({ length: nodeCount }, (_, index) => `node-${index + 1}`);
   const grantSecret = secrets.GRANT_SECRET;
   const nodes = await Promise.all(
     names.map((name) => ChaosNode.create({ name, edgeUrl: url, directory, grantSecret })),
   );
-  await Promise.all(nodes.map((node) => node.start()));
+  let [edge] = await Promise.all([startEdge(), ...nodes.map((node) => node.start())]);
   const readScaling = async () => {
     const headers = { authorization: `Bearer ${secrets.OPERATOR_SECRET}` };
     const response = await fetch(`${url}/internal/scaling`, { headers });
@@ -60,16 +63,22 @@ export async function startChaosCluster(
   };
   await untilReady(nodeCount);
   const demo = await ensureDemoKeys(url, secrets.OPERATOR_SECRET, join(directory, "demo.json"));
+  const authorization = `Bearer ${demo.api_key}`;
+  const post = (path: string, body: object) =>
+    fetch(demo.base_url + path, {
+      method: "POST",
+      headers: { authorization, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
   return {
     nodes,
     readScaling,
     untilReady,
-    ask: (body, signal) =>
-      fetch(`${demo.base_url}/chat/completions`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${demo.api_key}`, "content-type": "application/json" },
-        body: JSON.stringify(body),
-        ...(signal === undefined ? {} : { signal }),
+    ask: (body) => post("/chat/completions", body),
+    askNative: (body) => post("/generations", body),
+    readAgain: (id, lastEventId) =>
+      fetch(`${demo.base_url}/generations/${id}/events`, {
+        headers: { authorization, "last-event-id": String(lastEventId) },
       }),
     readMoney: () => readMoney(demo.base_url, demo.management_key),
     async restartEdge() {

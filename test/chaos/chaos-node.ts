@@ -6,7 +6,7 @@ import { findFreePort } from "../../deploy/local/node-process.ts";
 import { REPOSITORY_ROOT } from "../../deploy/local/paths.ts";
 
 /** Longer than any start of the embedded model, also on a machine that is busy. */
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 180_000;
 
 /** What a node is started with. */
 export interface ChaosNodeOptions {
