@@ -56,27 +56,30 @@ export class NodeClient {
   /**
    * Starts a generation and waits until the node has said something.
    *
-   * @param signal Aborts the request, also later, while events are read.
+   * @param controller Of this talk alone: its owner gives the request up with it, also later, while
+   *   events are read; so does a node that does not begin.
    * @returns The events, the first of them a frame.
    * @throws {ApiError} `no_ready_node` if the node cannot be reached, `node_failed` if it is late or
-   *   breaks off, `cancelled` if `signal` was aborted, else the code of the node's own refusal.
+   *   breaks off, `cancelled` if the owner gave it up, else the code of the node's own refusal.
    */
   async open(
     url: string,
     order: NodeOrder,
-    signal: AbortSignal,
+    controller: AbortController,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), this.#timeouts.firstFrameMs);
-    const either = AbortSignal.any([signal, late.signal]);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = !controller.signal.aborted;
+      controller.abort();
+    }, this.#timeouts.firstFrameMs);
     try {
-      return await this.#begin(url, order, either);
+      return await this.#begin(url, order, controller.signal);
     } catch (error) {
-      const isLate = late.signal.aborted;
+      const isGivenUp = controller.signal.aborted;
       // Whatever it was: a node that is given up must not go on.
-      late.abort();
-      if (signal.aborted) throw new ApiError("cancelled", "The client has left.");
+      controller.abort();
       if (isLate) throw new LostNodeError("The node did not begin in time.");
+      if (isGivenUp) throw new ApiError("cancelled", "The client has left.");
       throw error;
     } finally {
       clearTimeout(timer);

@@ -13,7 +13,7 @@ import {
   receiptSchema,
 } from "#shared/contracts/node-wire.ts";
 import { verifyToken } from "#shared/contracts/signed-token.ts";
-import { type ByteStream, parseEvents } from "#shared/event-stream/parse-events.ts";
+import { type ByteStream, EventParser } from "#shared/event-stream/parse-events.ts";
 import { LostNodeError, toPublicError } from "./node-error.ts";
 
 /** A frame that goes on to the client; the node's `error` frame is thrown instead. */
@@ -46,66 +46,101 @@ export async function* readNodeEvents(
   source: ByteStream,
   options: ReadNodeEventsOptions,
 ): AsyncGenerator<NodeEvent, void, void> {
-  for await (const heard of hear(source, options.maxSilenceMs)) {
-    if (heard.type === "comment") {
-      yield heard;
-      continue;
+  const stream = new NodeStream(source, options.maxSilenceMs);
+  try {
+    for (let heard = await stream.next(); heard !== null; heard = await stream.next()) {
+      for (const thing of heard) {
+        const event = await toEvent(thing, options);
+        const isLast = event.type === "frame" && event.frame.type === "done";
+        // Nothing follows but the end; a connection that was read up to it serves the next request.
+        if (isLast) stream.next().catch(() => undefined);
+        yield event;
+        if (isLast) return;
+      }
     }
-    const frame = await checkFrame(heard.data, options);
-    yield { type: "frame", frame };
-    if (frame.type === "done") return;
+  } finally {
+    stream.close();
   }
   throw new LostNodeError("The node ended its stream before the answer was complete.");
 }
 
 type Heard = { type: "comment"; text: string } | { type: "data"; data: string };
 
-/** Events and comments in order, each as soon as it arrives. */
-async function* hear(source: ByteStream, maxSilenceMs: number): AsyncGenerator<Heard, void, void> {
-  const comments: string[] = [];
-  let wake: () => void = () => undefined;
-  const events = parseEvents(source, {
-    onComment: (text) => {
-      comments.push(text);
-      wake();
-    },
-  });
-  let next = events.next().catch(rethrowBroken);
-  try {
-    while (true) {
-      const woken = new Promise<"comment">((resolve) => {
-        wake = () => resolve("comment");
-      });
-      const awaited: Promise<"comment" | Awaited<typeof next>>[] = [next, woken];
-      const heard = comments.length > 0 ? "comment" : await inTime(awaited, maxSilenceMs);
-      for (const text of comments.splice(0)) yield { type: "comment", text };
-      if (heard === "comment") continue;
-      if (heard.done) return;
-      yield { type: "data", data: heard.value.data };
-      next = events.next().catch(rethrowBroken);
-    }
-  } finally {
-    // Nobody waits for these any more; the connection is closed by whoever opened it.
-    next.catch(() => undefined);
-    events.return().catch(() => undefined);
+/** The bytes of a node's stream as what they say. */
+class NodeStream {
+  readonly #reader: ReturnType<ByteStream["getReader"]>;
+  readonly #silence: SilenceWatch;
+  readonly #parser: EventParser;
+  #heard: Heard[] = [];
+  #isOver = false;
+
+  constructor(source: ByteStream, maxSilenceMs: number) {
+    this.#reader = source.getReader();
+    this.#silence = new SilenceWatch(maxSilenceMs);
+    const onComment = (text: string) => void this.#heard.push({ type: "comment", text });
+    this.#parser = new EventParser({ onComment });
+  }
+
+  /** Events and comments in order, as soon as some arrive; `null` at the end. */
+  async next(): Promise<Heard[] | null> {
+    const { done, value } = await this.#silence.watch(this.#reader.read().catch(rethrowBroken));
+    this.#isOver = done;
+    if (value === undefined) return done ? null : [];
+    this.#heard = [];
+    for (const { data } of this.#parser.push(value)) this.#heard.push({ type: "data", data });
+    return this.#heard;
+  }
+
+  /** Says that nobody reads any more. */
+  close(): void {
+    this.#silence.end();
+    if (!this.#isOver) this.#reader.cancel().catch(() => undefined);
   }
 }
 
 function rethrowBroken(cause: unknown): never {
-  if (cause instanceof ApiError) throw cause;
   throw new LostNodeError("The connection to the node broke.", cause);
 }
 
-/** What comes first, or `node_failed` when nothing comes in time. */
-function inTime<Value>(awaited: Promise<Value>[], maxSilenceMs: number): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new LostNodeError("The node fell silent."));
-    }, maxSilenceMs);
-    Promise.race(awaited)
-      .finally(() => clearTimeout(timer))
-      .then(resolve, reject);
-  });
+/** Notices a wait that lasts too long, by one timer for all the waits of a stream. */
+class SilenceWatch {
+  readonly #maxMs: number;
+  readonly #lasted = Promise.withResolvers<never>();
+  /** Epoch milliseconds; `null` while nobody waits. */
+  #waitsSince: number | null = null;
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+    // Between two waits nobody listens.
+    this.#lasted.promise.catch(() => undefined);
+    this.#timer = setTimeout(() => this.#look(), maxMs);
+  }
+
+  /** What is waited for, or `node_failed` when it does not come in time. */
+  async watch<Value>(awaited: Promise<Value>): Promise<Value> {
+    this.#waitsSince = Date.now();
+    try {
+      return await Promise.race([awaited, this.#lasted.promise]);
+    } finally {
+      this.#waitsSince = null;
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #look(): void {
+    const waitedMs = this.#waitsSince === null ? 0 : Date.now() - this.#waitsSince;
+    if (waitedMs >= this.#maxMs) this.#lasted.reject(new LostNodeError("The node fell silent."));
+    else this.#timer = setTimeout(() => this.#look(), this.#maxMs - waitedMs);
+  }
+}
+
+async function toEvent(heard: Heard, options: ReadNodeEventsOptions): Promise<NodeEvent> {
+  if (heard.type === "comment") return heard;
+  return { type: "frame", frame: await checkFrame(heard.data, options) };
 }
 
 async function checkFrame(data: string, options: ReadNodeEventsOptions): Promise<NodeProgress> {

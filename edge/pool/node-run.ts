@@ -168,7 +168,7 @@ export class NodeRun {
     if (this.#progress.weightsDigest === null) this.#model = node.model;
     let isFailed = false;
     try {
-      const events = await this.#client.open(node.url, running.order, running.controller.signal);
+      const events = await this.#client.open(node.url, running.order, running.controller);
       node.begun();
       for await (const event of events) {
         if (event.type === "comment" || this.#take(event.frame, node)) yield event;

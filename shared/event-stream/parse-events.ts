@@ -47,13 +47,31 @@ export async function* parseEvents(
   source: ByteStream | AsyncIterable<Uint8Array>,
   options: ParseEventsOptions = {},
 ): AsyncGenerator<IncomingEvent, void, void> {
-  const maxCharacters = options.maxCharacters ?? DEFAULT_MAX_CHARACTERS;
-  const decoder = new TextDecoder();
-  const lines = new LineSplitter(maxCharacters);
-  const fields = new FieldCollector(maxCharacters, options.onComment);
+  const parser = new EventParser(options);
   for await (const chunk of "getReader" in source ? readChunks(source) : source) {
-    for (const line of lines.push(decoder.decode(chunk, { stream: true }))) {
-      const event = fields.takeLine(line);
+    for (const event of parser.push(chunk)) yield event;
+  }
+}
+
+/** The parser alone, for whoever reads the bytes. */
+export class EventParser {
+  readonly #decoder = new TextDecoder();
+  readonly #lines: LineSplitter;
+  readonly #fields: FieldCollector;
+
+  constructor({ maxCharacters = DEFAULT_MAX_CHARACTERS, onComment }: ParseEventsOptions = {}) {
+    this.#lines = new LineSplitter(maxCharacters);
+    this.#fields = new FieldCollector(maxCharacters, onComment);
+  }
+
+  /**
+   * Yields the events that these bytes complete, and tells of comments in order with them.
+   *
+   * @throws {ApiError} `node_failed` if a line or an event is longer than `maxCharacters`.
+   */
+  *push(chunk: Uint8Array): Generator<IncomingEvent, void, void> {
+    for (const line of this.#lines.push(this.#decoder.decode(chunk, { stream: true }))) {
+      const event = this.#fields.takeLine(line);
       if (event !== null) yield event;
     }
   }

@@ -31,7 +31,7 @@ afterEach(() => {
 
 describe("a node that does not answer", () => {
   it("has failed once its time for the first frame is over", async ({ expect }) => {
-    const opening = createClient().open("http://node", order, new AbortController().signal);
+    const opening = createClient().open("http://node", order, new AbortController());
     const failing = expect(opening).rejects.toMatchObject({ code: "node_failed" });
     await vi.advanceTimersByTimeAsync(1_001);
     await failing;
@@ -39,7 +39,7 @@ describe("a node that does not answer", () => {
 
   it("is left at once by a client that leaves", async ({ expect }) => {
     const controller = new AbortController();
-    const opening = createClient().open("http://node", order, controller.signal);
+    const opening = createClient().open("http://node", order, controller);
     const failing = expect(opening).rejects.toMatchObject({ code: "cancelled" });
     await vi.advanceTimersByTimeAsync(1);
     controller.abort();
