@@ -50,7 +50,11 @@ function greeting(stackUrl: string, demo: Demo, demoFile: string): string {
   return `
 Unmask is up at ${stackUrl}   (keys in ${demoFile}, Ctrl-C stops it)
 
-Try it:
+Watch a canvas fill:
+
+${stackUrl}/#${new URLSearchParams({ api_key: demo.api_key, management_key: demo.management_key })}
+
+Or ask:
 
 curl -s ${demo.base_url}/chat/completions \\
   -H "authorization: Bearer ${demo.api_key}" \\
