@@ -41,7 +41,8 @@ function writePage(): string {
 <h1>Unmask API</h1>
 <p>Text from diffusion language models, paid by the denoising step. Send your key as
 <code>authorization: Bearer &lt;key&gt;</code>. Money is in whole micro-dollars. The same as
-<a href="/openapi.json">OpenAPI 3.1</a>.</p>
+<a href="/openapi.json">OpenAPI 3.1</a>. The <a href="/docs/quickstart">guides</a> begin with a first answer in five
+minutes; the <a href="/">console</a> shows the canvas.</p>
 ${OPERATIONS.map(writeOperation).join("\n")}
 <h2>Errors</h2>
 <table>${codes.join("\n")}</table>
