@@ -29,9 +29,9 @@ const CURRENT_SHAPES = 4;
 /** Shapes whose lengths differ by less are often one: buckets are this far apart. */
 const SAME_LENGTH_RATIO = 1.25;
 /**
- * Off the prediction where a pass of the shape runs anyhow. In the simulation of deploy/README.md: where a
- * pass costs much whatever its rows (a GPU) the mean completion is 3 to 10 % less, with 0.9 half of that;
- * where rows cost all (a CPU) neither makes a difference.
+ * Off the prediction where a pass of the shape runs anyhow. In the simulation of deploy/README.md the mean
+ * completion is 4 to 11 % less on busy nodes whose passes cost much whatever their rows (a GPU), and
+ * within 3 % either way where rows cost all (a CPU) or there is little to do; 0.9 does less.
  */
 const SAME_SHAPE_SHARE = 0.8;
 
