@@ -169,9 +169,9 @@ function hold(parts: AdmissionParts, order: AdmissionOrder, plan: Plan, nowMs: n
   parts.limits.take("requests", requestsPerMinute, 1, nowMs);
   parts.limits.take("steps", stepUnitsPerMinute, maxStepUnits, nowMs);
   const { keyId } = presented;
-  parts.ledger.reserve({ requestId, keyId, model, tier, maxStepUnits, unitPrice }, nowMs);
-  // Whoever is told of the hold hands the request to a node at once: one call for both.
-  parts.ledger.dispatch(requestId, 1, 0, nowMs);
+  // Whoever is told of the hold hands the request to a node at once: one row for both.
+  const terms = { keyId, model, tier, maxStepUnits, unitPrice };
+  parts.ledger.reserve({ ...terms, requestId, attempt: 1 }, nowMs);
   return maxStepUnits * unitPrice;
 }
 

@@ -44,6 +44,8 @@ export interface HoldOrder {
   readonly maxStepUnits: number;
   /** Micro-dollars; stays with the hold whatever prices do. */
   readonly unitPrice: number;
+  /** 1 where a node may begin at once, as {@link Ledger.dispatch} notes it; 0 where that is noted later. */
+  readonly attempt: 0 | 1;
 }
 
 /** Money to put in. */
@@ -119,7 +121,7 @@ export class Ledger {
     this.#spend(order.keyId, 0, amount);
     this.#sql.exec(
       `INSERT INTO hold (request_id, key_id, model, tier, amount, unit_price, max_step_units,
-         state, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?)`,
+         state, attempt, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       order.requestId,
       order.keyId,
       order.model,
@@ -127,6 +129,8 @@ export class Ledger {
       amount,
       order.unitPrice,
       order.maxStepUnits,
+      order.attempt === 0 ? "reserved" : "dispatched",
+      order.attempt,
       nowMs,
       nowMs + this.#lifetimes.holdMs,
     );

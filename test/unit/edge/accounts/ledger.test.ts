@@ -28,13 +28,14 @@ function openLedger() {
 
 /** Entries oldest first. */
 const entries = (from = sql) => new EntryLog(from).list(null, 100_000).reverse();
-const order = (requestId: string, maxStepUnits = 10): HoldOrder => ({
+const order = (requestId: string, maxStepUnits = 10, attempt: 0 | 1 = 0): HoldOrder => ({
   requestId,
   keyId: "key_1",
   model: "model",
   tier: "balanced",
   maxStepUnits,
   unitPrice: 20,
+  attempt,
 });
 
 /** What a node tells of a request's first attempt. */
@@ -49,6 +50,14 @@ describe("a hold", () => {
   it("is taken from what is free, and moves no money", ({ expect }) => {
     expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 200 });
     expect(entries()).toHaveLength(1);
+  });
+
+  it("is dispatched from its beginning where a node begins at once", ({ expect }) => {
+    ledger.reserve(order("gen_2", 10, 1), 0);
+    expect(ledger.report("gen_2", told(3), 1)).toMatchObject({ state: "dispatched" });
+    expect(ledger.dispatch("gen_2", 1, 0, 1)).toBe(true);
+    expect(ledger.dispatch("gen_2", 2, 3, 1)).toBe(true);
+    expect(ledger.readPurse()).toEqual({ balance: 1_000, held: 400 });
   });
 
   it("costs the executed step units, and the rest goes back at once", ({ expect }) => {
@@ -212,7 +221,7 @@ describe("any order of operations", () => {
     },
     reserve: (on, id, units, nowMs) => {
       const { balance, held } = on.ledger.readPurse();
-      const wish = order(id, Math.max(0, units));
+      const wish = order(id, Math.max(0, units), units % 2 === 0 ? 0 : 1);
       const isNew = on.ledger.findTerms(id) === null;
       if (isNew && balance - held >= 20 * wish.maxStepUnits) on.ledger.reserve(wish, nowMs);
       return null;

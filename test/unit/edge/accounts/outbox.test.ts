@@ -25,7 +25,7 @@ describe("an outbox", () => {
     expect(outbox.hasAny()).toBe(false);
     ledger.credit("top_up", 500, "evt_1", 5);
     const wish = { requestId: "gen_1", keyId: "key_1", model: "m", tier: "fast" as const };
-    ledger.reserve({ ...wish, maxStepUnits: 10, unitPrice: 10 }, 6);
+    ledger.reserve({ ...wish, maxStepUnits: 10, unitPrice: 10, attempt: 1 }, 6);
     ledger.capture("gen_1", 4, 7);
     const messages = outbox.read(10);
     expect(messages).toMatchObject([
