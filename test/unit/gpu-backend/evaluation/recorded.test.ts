@@ -1,5 +1,5 @@
 /** The recorded evaluation against what is shipped: the model, the tiers of the contract, the card. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, it } from "vitest";
 import { readLines } from "../../../../gpu-backend/evaluation/corpus.ts";
 import {
@@ -14,20 +14,12 @@ import { TIERS } from "../../../../shared/contracts/tiers.ts";
 const BACKEND = new URL("../../../../gpu-backend/", import.meta.url);
 const RECORDED_FILE = new URL("evaluation/recorded.json", BACKEND);
 const MODEL = new URL("model/default/", BACKEND);
-const isRecorded = existsSync(RECORDED_FILE);
-
-if (!isRecorded) {
-  process.stderr.write(
-    "\nSKIPPED: no evaluation is recorded, so the tiers are NOT held to one.\n" +
-      "  npm run evaluate -- --data CORPUS --twin DIR --record\n\n",
-  );
-}
 
 function read(): Recorded {
   return recordedSchema.parse(JSON.parse(readFileSync(RECORDED_FILE, "utf8")));
 }
 
-describe.skipIf(!isRecorded)("the recorded evaluation", () => {
+describe("the recorded evaluation", () => {
   it("is of the weights that are shipped", async ({ expect }) => {
     const checkpoint = await readCheckpoint(MODEL.pathname);
     expect(read().model.weights_sha256).toBe(await digestCheckpoint(checkpoint));
