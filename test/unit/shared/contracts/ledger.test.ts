@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
 import type { LedgerEntry } from "../../../../shared/contracts/ledger.ts";
-import { findBrokenEntry, hashLedgerEntry, toGenesisHash } from "../../../../shared/contracts/ledger-chain.ts";
+import {
+  findBrokenEntry,
+  hashLedgerEntry,
+  toGenesisHash,
+} from "../../../../shared/contracts/ledger-chain.ts";
 import { sha256Hex } from "../../../../shared/contracts/sha-256.ts";
 
 /** A chain of entries that holds. */
