@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { type ChaosCluster, startChaosCluster } from "./chaos-cluster.ts";
 import type { ChaosNode } from "./chaos-node.ts";
-import { createRequest, type HeardAnswer, hear, runAll } from "./streamed-request.ts";
+import { createRequest, type HeardAnswer, hear, runAll, runWhile } from "./streamed-request.ts";
 
 const REQUEST_COUNT = Number(process.env["UNMASK_CHAOS_REQUESTS"] ?? 16);
 const IS_LONG = REQUEST_COUNT >= 100;
@@ -31,80 +31,138 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-type Fault = (node: ChaosNode) => Promise<void>;
+interface Fault {
+  readonly name: string;
+  /** Leaves the node as it was: there, and at work. */
+  readonly befall: (node: ChaosNode) => Promise<void>;
+}
 
-/** Each leaves the node as it was: there, and at work. */
-const FAULTS: Readonly<Record<string, Fault>> = {
-  async killed(node) {
-    await node.end("SIGKILL");
-    await sleep(1_000);
-    await node.start();
+const FAULTS: readonly Fault[] = [
+  {
+    name: "killed",
+    async befall(node) {
+      await node.end("SIGKILL");
+      await sleep(1_000);
+      await node.start();
+    },
   },
-  async stopped(node) {
-    node.signal("SIGSTOP");
-    await sleep(STOPPED_MS);
-    node.signal("SIGCONT");
+  {
+    name: "stopped",
+    async befall(node) {
+      node.signal("SIGSTOP");
+      await sleep(STOPPED_MS);
+      node.signal("SIGCONT");
+    },
   },
-  async drained(node) {
-    await node.end("SIGTERM");
-    await node.start();
+  {
+    name: "drained",
+    async befall(node) {
+      await node.end("SIGTERM");
+      await node.start();
+    },
   },
-  async "started again"(node) {
-    await node.end("SIGKILL");
-    await node.start();
+  {
+    name: "started again",
+    async befall(node) {
+      await node.end("SIGKILL");
+      await node.start();
+    },
   },
-};
+];
 
-/** Has one fault after another befall nodes in turn, one at a time, until it is told to end. */
-function disturb({ nodes, untilReady }: ChaosCluster) {
-  const names = Object.keys(FAULTS);
-  const counts: Record<string, number> = {};
-  let isEnded = false;
-  const loop = async () => {
-    for (let turn = 0; !isEnded; turn += 1) {
+/**
+ * Has one fault after another befall nodes in turn, one at a time, until it is told to end; each kind
+ * at least once before it may.
+ */
+class Disturbance {
+  readonly counts: Record<string, number> = {};
+  readonly #cluster: ChaosCluster;
+  readonly #looping: Promise<void>;
+  #isEnded = false;
+  #failure: unknown = null;
+
+  constructor(cluster: ChaosCluster) {
+    this.#cluster = cluster;
+    this.#looping = this.#loop().catch((thrown: unknown) => {
+      this.#failure = thrown;
+    });
+  }
+
+  /** True once every kind of fault has been, or the next one cannot be. */
+  get mayEnd(): boolean {
+    return this.#failure !== null || Object.keys(this.counts).length === FAULTS.length;
+  }
+
+  /** Waits until the last fault is mended. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#looping;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async #loop(): Promise<void> {
+    const { nodes, untilReady } = this.#cluster;
+    for (let turn = 0; !this.#isEnded; turn += 1) {
       await sleep(FAULT_INTERVAL_MS);
       const node = nodes[turn % nodes.length];
-      const name = names[turn % names.length] ?? "";
-      if (node !== undefined) await FAULTS[name]?.(node);
-      counts[name] = (counts[name] ?? 0) + 1;
+      const fault = FAULTS[turn % FAULTS.length];
+      if (node === undefined || fault === undefined || this.#isEnded) return;
+      await fault.befall(node);
       // A machine that is slow to start a node is not to be left without any.
       await untilReady(nodes.length);
+      this.counts[fault.name] = (this.counts[fault.name] ?? 0) + 1;
     }
-  };
-  const looping = loop();
-  return {
-    counts,
-    async end() {
-      isEnded = true;
-      await looping;
-    },
-  };
+  }
 }
 
 describe("requests over nodes that come and go", () => {
   it("complete with the undisturbed text, each step charged once", async ({ expect }) => {
+    const startedAt = performance.now();
     const before = await cluster.readMoney();
-    const disturbance = disturb(cluster);
-    const answers = await runAll(REQUEST_COUNT, AT_ONCE, (index) =>
-      hear(cluster, createRequest(index, KIND_COUNT)),
+    const disturbance = new Disturbance(cluster);
+    const answers = await runWhile(
+      (index) => index < REQUEST_COUNT || !disturbance.mayEnd,
+      AT_ONCE,
+      (index) => hear(cluster, createRequest(index, KIND_COUNT)),
     );
     await disturbance.end();
+    await expect.poll(async () => (await cluster.readMoney()).held, { timeout: 90_000 }).toBe(0);
+    const after = await cluster.readMoney();
+    if (IS_LONG) {
+      const minutes = (performance.now() - startedAt) / 60_000;
+      tell({ faults: disturbance.counts, ...tally(answers), minutes: minutes.toFixed(1) });
+      tell({ chargedMicroDollars: before.balance - after.balance });
+    }
     for (const [index, answer] of answers.entries()) {
       const whole = undisturbed[index % KIND_COUNT];
       expect(answer).toMatchObject({ error: null, isWhole: true, text: whole?.text });
       // Cost and steps too: what was executed twice was charged once.
       expect(answer.usage).toEqual(whole?.usage);
     }
-    await expect.poll(async () => (await cluster.readMoney()).held, { timeout: 90_000 }).toBe(0);
-    const after = await cluster.readMoney();
-    const cost = answers.reduce((sum, { usage }) => sum + (usage?.cost ?? 0), 0);
     const charged = new Map(after.charges.map(({ reference, amount }) => [reference, -amount]));
     expect(charged.size).toBe(after.charges.length);
     for (const { id, usage } of answers) expect(charged.get(id ?? "")).toBe(usage?.cost);
-    expect(before.balance - after.balance).toBe(cost);
-    if (IS_LONG) tell({ faults: disturbance.counts, requests: REQUEST_COUNT });
+    expect(before.balance - after.balance).toBe(sumOf(answers, "cost"));
   });
 });
+
+/** What the long form tells. */
+function tally(answers: readonly HeardAnswer[]) {
+  const isOther = ({ text, isWhole }: HeardAnswer, index: number) =>
+    !isWhole || text !== undisturbed[index % KIND_COUNT]?.text;
+  const expected = answers.map((_, index) => undisturbed[index % KIND_COUNT]);
+  return {
+    requests: answers.length,
+    mismatches: answers.filter(isOther).length,
+    stepsDelivered: sumOf(answers, "steps"),
+    stepsUndisturbed: sumOf(expected, "steps"),
+    costDelivered: sumOf(answers, "cost"),
+  };
+}
+
+function sumOf(answers: readonly (HeardAnswer | undefined)[], field: "cost" | "steps"): number {
+  return answers.reduce((sum, answer) => sum + (answer?.usage?.[field] ?? 0), 0);
+}
 
 function tell(figures: object): void {
   process.stdout.write(`${JSON.stringify(figures)}\n`);

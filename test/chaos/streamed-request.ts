@@ -101,10 +101,22 @@ export async function runAll<Result>(
   atOnce: number,
   job: (index: number) => Promise<Result>,
 ): Promise<Result[]> {
+  return await runWhile((index) => index < count, atOnce, job);
+}
+
+/** Runs one job after the other, so many at a time, while another is wanted. */
+export async function runWhile<Result>(
+  isWanted: (index: number) => boolean,
+  atOnce: number,
+  job: (index: number) => Promise<Result>,
+): Promise<Result[]> {
   const results: Result[] = [];
   let next = 0;
   const worker = async () => {
-    for (let index = next++; index < count; index = next++) results[index] = await job(index);
+    while (isWanted(next)) {
+      const index = next++;
+      results[index] = await job(index);
+    }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   return results;
