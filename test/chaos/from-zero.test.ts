@@ -18,7 +18,10 @@ beforeAll(async () => {
 afterAll(() => cluster?.stop());
 
 describe("a pool without a node", () => {
-  it("keeps what comes, calls for a node, and serves all of it", async ({ expect, onTestFailed }) => {
+  it("keeps what comes, calls for a node, and serves all of it", async ({
+    expect,
+    onTestFailed,
+  }) => {
     const [node] = cluster.nodes;
     onTestFailed(() => void process.stderr.write(node?.log.slice(-4_000) ?? ""));
     await node?.end("SIGTERM");
