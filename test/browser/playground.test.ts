@@ -62,7 +62,7 @@ describe("the playground", () => {
   it("quotes before it runs, and charges no more", async ({ expect }) => {
     const visitor = await stage.visit();
     const quoted = figure(visitor, "Quoted at most");
-    await visitor.page.waitForFunction(() => !document.body.textContent?.includes("…Step"));
+    await quoted.filter({ hasText: "$" }).waitFor();
     await run(visitor, "Tell me a story.", 16, "fast");
     await isDone(visitor);
     const dollars = async (text: Promise<string | null>) => Number((await text)?.slice(1));
