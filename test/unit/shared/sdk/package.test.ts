@@ -10,13 +10,16 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 const root = join(import.meta.dirname, "..", "..", "..", "..");
 const sdk = join(root, "shared", "sdk");
 const project = mkdtempSync(join(tmpdir(), "sdk-user-"));
+const tsc = join(root, "node_modules", ".bin", "tsc");
 const run = (command: string, args: readonly string[], cwd: string) =>
   promisify(execFile)(command, args, { cwd, encoding: "utf8" });
 
 beforeAll(async () => {
-  const packed = await run("npm", ["pack", "--json", "--pack-destination", project], sdk);
-  // What the build says stands before it.
-  const [{ filename }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf("[")));
+  // Built here: npm runs no script of a package where it is told not to.
+  await run(tsc, ["-p", "tsconfig.build.json"], sdk);
+  const flags = ["--json", "--ignore-scripts", "--pack-destination", project];
+  const packed = await run("npm", ["pack", ...flags], sdk);
+  const [{ filename }] = JSON.parse(packed.stdout);
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   await run("npm", ["install", "--offline", "--no-audit", join(project, filename)], project);
 }, 120_000);
@@ -58,7 +61,6 @@ describe("the SDK's package", () => {
       await unmask.generate({ promt: "Once" });
     `;
     writeFileSync(join(project, "program.ts"), program);
-    const tsc = join(root, "node_modules", ".bin", "tsc");
     const flags = ["--noEmit", "--strict", "--target", "es2024", "--module", "nodenext"];
     const { stdout } = await run(tsc, [...flags, "--types", "", "program.ts"], project);
     expect(stdout).toBe("");
