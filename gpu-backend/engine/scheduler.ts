@@ -166,7 +166,9 @@ export class Scheduler<Item extends Schedulable> {
       const { item } = entry;
       entry.lane = lane;
       entry.isUnderWay = true;
-      this.#shares.charge(item.tier, item.rowCount * item.passShape.fedLength);
+      // Other tiers' rows take places that were free: charged for them, a tier whose short rows ride
+      // with every pass would never have a turn for its long ones.
+      if (item.tier === tier) this.#shares.charge(tier, item.rowCount * item.passShape.fedLength);
       this.#rememberTurn(`${item.tier} ${passKey}`, now);
     }
     return chosen.map(({ item }) => item);

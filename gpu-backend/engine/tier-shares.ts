@@ -37,7 +37,7 @@ export class TierShares {
     return chosen;
   }
 
-  /** Charges a tier with the columns of a pass that are its. */
+  /** Charges a tier with its columns of a pass that was its turn. */
   charge(tier: Tier, columns: number): void {
     this.#served.set(tier, this.servedOf(tier) + columns / TIER_WEIGHTS[tier]);
   }

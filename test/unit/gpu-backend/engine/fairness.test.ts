@@ -118,6 +118,7 @@ describe("whoever waits", () => {
     });
     // A tier's backlog of the time of patience, at its share of a machine of which all want all.
     const shares = Object.values(TIER_WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+    const short = { gap: 0, length: 32, rowCount: 1, remainingSteps: 1 } as const;
     fc.assert(
       fc.property(fc.array(arrival, { minLength: 1 }), watched, (arrivals, wish) => {
         const item = createItem({ ...wish, name: -1 });
@@ -130,6 +131,18 @@ describe("whoever waits", () => {
         }
         expect(item.hasStarted).toBe(true);
       }),
+      {
+        examples: [
+          // Short rows of its own tier ride with every pass of another's.
+          [
+            [
+              { tier: "max", ...short, deadlineMs: 1 },
+              { tier: "draft", ...short, deadlineMs: null },
+            ],
+            { tier: "max", length: 128 },
+          ],
+        ],
+      },
     );
   });
 
