@@ -11,6 +11,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import { readLines } from "../evaluation/corpus.ts";
 import { openModel } from "../evaluation/evaluation-model.ts";
 import type { Figure } from "../evaluation/part.ts";
+import { ProgressBar } from "../evaluation/progress-bar.ts";
 import { type PublishedRun, runGsm8k, runMmlu, runReversal } from "../evaluation/published-runs.ts";
 import {
   coupletSchema,
@@ -53,7 +54,7 @@ export const evaluateCommand: Command = {
     limit: "optional",
     chat: "switch",
   },
-  async run(flags, writeProgress = () => undefined): Promise<PublishedResult> {
+  async run(flags, writeProgress = () => undefined, terminal = null): Promise<PublishedResult> {
     const { task, settings, isChat, isAsPublished } = readSetup(flags);
     const limit = readCount(flags, "limit") ?? Number.POSITIVE_INFINITY;
     const load = FILES[task];
@@ -63,7 +64,12 @@ export const evaluateCommand: Command = {
     const examples = await readExamples(flags, settings, load);
     const model = await openModel(requireFlag(flags, "checkpoint"));
     const total = task === "reversal" ? 2 * records.length : records.length;
-    const onDone = createProgress(total, writeProgress);
+    const bar = new ProgressBar({
+      terminal,
+      writeLine: writeProgress,
+      now: () => performance.now(),
+    });
+    const onDone = (done: number) => bar.show(done / total, `${done} of ${total}`);
     try {
       return {
         task,
@@ -76,6 +82,7 @@ export const evaluateCommand: Command = {
         results: await runTask(task, { model, settings, isChat, onDone }, records, examples),
       };
     } finally {
+      bar.clear();
       await model.predictor.close();
     }
   },
@@ -172,17 +179,6 @@ function readCount(flags: Flags, name: string, least = 1): number | undefined {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= least && text.trim() !== "") return value;
   throw invalid(name, `is a whole number of at least ${least}`);
-}
-
-/** One line for every hundredth. */
-function createProgress(total: number, write: (line: string) => void): (done: number) => void {
-  let shown = 0;
-  return (done) => {
-    const percent = Math.floor((100 * done) / total);
-    if (percent === shown) return;
-    shown = percent;
-    write(`${percent} % ${done} of ${total}`);
-  };
 }
 
 function invalid(param: string, complaint: string): ApiError {

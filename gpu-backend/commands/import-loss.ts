@@ -82,7 +82,7 @@ export async function measureLoss(
   pair: CheckpointPair,
   textFile: string | null,
   weightBytes: number,
-  onStage: (stage: string) => void,
+  onStage: (share: number, stage: string) => void,
 ): Promise<LossReport> {
   const { config } = pair.original;
   const source = await readText(pair.original, textFile);
@@ -100,13 +100,13 @@ export async function measureLoss(
     maxCandidates: Math.max(1, Math.floor(maxPositions / maxCount)),
     maskTokenId: config.maskTokenId,
   });
-  onStage("comparing predictions");
+  onStage(0, "comparing predictions");
   const loss = await comparePredictions(pair, windows);
   if (neededBytes > freeBytes / 4) {
     const skipped = "Timing is left out: both networks at once would take much of the memory";
     return { text: source.text, loss, speed: null, skipped };
   }
-  onStage("timing");
+  onStage(0.7, "timing");
   return { text: source.text, loss, speed: await compareSpeed(pair), skipped: null };
 }
 

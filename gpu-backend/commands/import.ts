@@ -6,8 +6,9 @@
  * quantised folder (model/quantize-checkpoint.ts).
  */
 
-import { fileURLToPath } from "node:url";
 import { ApiError } from "#shared/contracts/errors.ts";
+import { DEFAULT_CHECKPOINT } from "../config.ts";
+import { ProgressBar } from "../evaluation/progress-bar.ts";
 import { type Checkpoint, readCheckpoint } from "../model/checkpoint.ts";
 import { QUANTIZATION_KEY } from "../model/checkpoint-config.ts";
 import { EMBEDDING_TENSOR, findTensor } from "../model/network-tensors.ts";
@@ -19,10 +20,10 @@ import { writeOutput } from "./import-output.ts";
 import { type NetworkPlan, planNetwork } from "./import-plan.ts";
 import { chooseRateSetup, measureRates, type ProductRates, type RateSetup } from "./import-rate.ts";
 
-const DEFAULT_CHECKPOINT = fileURLToPath(new URL("../model/default", import.meta.url));
 const MAX_LAYERS = 10_000;
-/** Shorter work says nothing, longer work says so this often. */
-const PROGRESS_INTERVAL_MS = 1000;
+/** Where the bar stands once the rates are measured, and once the weights are rounded. */
+const RATES_SHARE = 0.1;
+const ROUNDED_SHARE = 0.5;
 
 /** What the files hold. */
 interface CheckpointSummary {
@@ -47,41 +48,56 @@ export const importCommand: Command = {
     text: "optional",
   },
   positionalFlag: "checkpoint",
-  async run(flags, writeProgress = () => undefined) {
+  async run(flags, writeProgress = () => undefined, terminal = null) {
     const quantization = readQuantization(flags);
     const layerCount = readLayerCount(flags);
     const directory = flags["checkpoint"] ?? DEFAULT_CHECKPOINT;
     const checkpoint = await readCheckpoint(directory);
     if (quantization !== null) refuseQuantized(checkpoint);
     const setup = chooseRateSetup(checkpoint.config);
-    const report = createProgress(writeProgress);
-    report("measuring the rate of products");
-    const rates = await measureRates(setup);
-    const plan = (layers: number): NetworkPlan => {
-      const { type } = findTensor(checkpoint.table.tensors, EMBEDDING_TENSOR);
-      return planNetwork(checkpoint.config, type, layers, rates);
-    };
-    const own = plan(checkpoint.config.layerCount);
-    const out = flags["out"] ?? `${directory.replace(/\/+$/, "")}-${quantization}`;
-    const weightBytes = own.memory_bytes.fp32.weights;
-    return {
-      checkpoint: summarize(checkpoint),
-      rates: describeRates(setup, rates),
-      plan: own,
-      ...(layerCount === null ? {} : { plan_for_layers: plan(layerCount) }),
-      ...(quantization === null
-        ? {}
-        : {
-            quantized: await quantize(checkpoint, quantization, out, report, (quantized) =>
-              measureLoss(
-                { original: checkpoint, quantized },
-                flags["text"] ?? null,
-                weightBytes,
-                report,
+    const bar = new ProgressBar({
+      terminal,
+      writeLine: writeProgress,
+      now: () => performance.now(),
+    });
+    const stage = (from: number, to: number) => (share: number, what: string) =>
+      bar.show(from + (to - from) * share, what);
+    try {
+      stage(0, RATES_SHARE)(0, "measuring the rate of products");
+      const rates = await measureRates(setup);
+      const plan = (layers: number): NetworkPlan => {
+        const { type } = findTensor(checkpoint.table.tensors, EMBEDDING_TENSOR);
+        return planNetwork(checkpoint.config, type, layers, rates);
+      };
+      const own = plan(checkpoint.config.layerCount);
+      const out = flags["out"] ?? `${directory.replace(/\/+$/, "")}-${quantization}`;
+      const weightBytes = own.memory_bytes.fp32.weights;
+      return {
+        checkpoint: summarize(checkpoint),
+        rates: describeRates(setup, rates),
+        plan: own,
+        ...(layerCount === null ? {} : { plan_for_layers: plan(layerCount) }),
+        ...(quantization === null
+          ? {}
+          : {
+              quantized: await quantize(
+                checkpoint,
+                quantization,
+                out,
+                stage(RATES_SHARE, ROUNDED_SHARE),
+                (quantized) =>
+                  measureLoss(
+                    { original: checkpoint, quantized },
+                    flags["text"] ?? null,
+                    weightBytes,
+                    stage(ROUNDED_SHARE, 1),
+                  ),
               ),
-            ),
-          }),
-    };
+            }),
+      };
+    } finally {
+      bar.clear();
+    }
   },
 };
 
@@ -89,15 +105,15 @@ async function quantize(
   checkpoint: Checkpoint,
   quantization: Quantization,
   out: string,
-  report: (stage: string) => void,
+  onStage: (share: number, stage: string) => void,
   measure: (quantized: Checkpoint) => Promise<LossReport>,
 ): Promise<object> {
   const startedAt = performance.now();
   const neededBytes = countQuantizedBytes(checkpoint, quantization);
   await writeOutput(out, neededBytes, () =>
-    quantizeCheckpoint(checkpoint, quantization, out, (share) => {
-      report(`rounding weights: ${Math.floor(share * 100)} %`);
-    }),
+    quantizeCheckpoint(checkpoint, quantization, out, (share) =>
+      onStage(share, "rounding weights"),
+    ),
   );
   const seconds = (performance.now() - startedAt) / 1000;
   const quantized = await readCheckpoint(out);
@@ -160,15 +176,4 @@ function refuseQuantized({ config }: Checkpoint): void {
 
 function invalid(flag: string, complaint: string): ApiError {
   return new ApiError("invalid_parameter", `--${flag} ${complaint}.`, { param: flag });
-}
-
-/** Passes stages on, once the work has taken a while and not more often than that. */
-function createProgress(writeProgress: (line: string) => void): (stage: string) => void {
-  let saidAt = performance.now();
-  return (stage) => {
-    if (performance.now() - saidAt >= PROGRESS_INTERVAL_MS) {
-      saidAt = performance.now();
-      writeProgress(stage);
-    }
-  };
 }

@@ -1,6 +1,5 @@
 import type { Figure, PartReport } from "./part.ts";
-
-const BAR_WIDTH = 24;
+import { drawBar } from "./progress-bar.ts";
 
 /** How the terminal is written to. */
 export interface ReportOutput {
@@ -77,9 +76,7 @@ export class Report implements PartReport {
     const { stage, stages } = this.#plan;
     const share = before + weight * Math.min(1, (stage + done / Math.max(1, total)) / stages);
     const seconds = Math.round((this.#output.now() - this.#startedAt) / 1000);
-    const filled = Math.round(share * BAR_WIDTH);
-    const bar = "█".repeat(filled) + "·".repeat(BAR_WIDTH - filled);
-    const line = `${bar} ${Math.floor(share * 100)} % ${seconds} s  ${name} ${what}`;
+    const line = `${drawBar(share)} ${seconds} s  ${name} ${what}`;
     this.#output.write(this.#output.isTerminal ? `\r\u001b[2K${line}` : `${line}\n`);
   }
 

@@ -182,6 +182,8 @@ def export():
 def log(**entry):
     """Appends one line to the log; `minutes` counts training alone, over all restarts."""
     line = json.dumps({"step": step, "minutes": round(spent / 60, 3), **entry})
+    if sys.stderr.isatty():
+        print("\r\033[2K", end="", file=sys.stderr, flush=True)
     with log_path.open("a") as file:
         file.write(line + "\n")
     print(line, flush=True)
@@ -222,6 +224,14 @@ def measure():
 def progress():
     """Returns the share of the budget that is spent, of tokens where it is counted in them."""
     return sum(seen.values()) / options.tokens if options.tokens else spent / budget
+
+
+def show_progress():
+    """Draws a bar over the last line of a terminal; says nothing where there is none."""
+    if sys.stderr.isatty():
+        filled = round(24 * progress())
+        bar = "█" * filled + "·" * (24 - filled)
+        print(f"\r\033[2K{bar} {progress():.0%}  step {step}", end="", file=sys.stderr, flush=True)
 
 
 def rate():
@@ -266,6 +276,7 @@ while progress() < 1 and not stop_asked:
             mean.lerp_(weight, 1 - decay)
     now = time.monotonic()
     spent, clock = spent + now - clock, now
+    show_progress()
 
     if spent - last["log"] >= LOG_EVERY:
         losses = {task: round(total / recent_steps, 4) for task, total in recent.items()}

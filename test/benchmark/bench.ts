@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ProgressBar } from "../../gpu-backend/evaluation/progress-bar.ts";
 import { describeModel } from "./engine/bench-model.ts";
 import { describeHardware } from "./hardware.ts";
 import type { BenchOptions, BenchPart } from "./part.ts";
@@ -59,10 +60,17 @@ function readCommit(): string {
 async function main(): Promise<boolean> {
   const { options, file, parts } = readFlags();
   mkdirSync(options.plotFolder, { recursive: true });
-  const startedAt = performance.now();
+  const now = () => performance.now();
+  const startedAt = now();
+  const terminal = process.stderr.isTTY ? process.stderr : null;
+  // Where there is no terminal, the report's lines tell how far it is.
+  const bar = new ProgressBar({ terminal, writeLine: () => undefined, now });
+  let [done, current] = [0, ""];
   const report = new KeptReport((line) => {
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(0).padStart(4);
+    const seconds = ((now() - startedAt) / 1000).toFixed(0).padStart(4);
+    bar.clear();
     process.stderr.write(`${seconds} s  ${line}\n`);
+    bar.show(done / parts.length, current);
   });
   const document = {
     date: new Date().toISOString(),
@@ -73,6 +81,7 @@ async function main(): Promise<boolean> {
   };
   const failed: Record<string, string> = {};
   for (const part of parts) {
+    current = part.name;
     report.tell(`— ${part.name}`);
     try {
       await part.run(options, report);
@@ -81,11 +90,13 @@ async function main(): Promise<boolean> {
       failed[part.name] = reason;
       report.tell(`FAILED ${part.name}: ${reason}`);
     }
+    done += 1;
     // After each part, so that what was measured is not lost with the rest.
     const { figures: results, skipped } = report;
     writeFileSync(file, `${JSON.stringify({ ...document, results, skipped, failed }, null, 2)}\n`);
   }
   report.tell(`written to ${file}`);
+  bar.clear();
   return Object.keys(failed).length === 0;
 }
 
