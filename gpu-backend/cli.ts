@@ -112,7 +112,8 @@ async function answer(
     );
   }
   if (rest.includes("--help") || rest.includes("-h")) {
-    return `usage: unmask ${command.usage}\n\n${command.summary}`;
+    const examples = command.examples.map((line) => `  unmask ${line}`);
+    return `usage: unmask ${command.usage}\n\n${command.summary}\n\nFor example:\n${examples.join("\n")}`;
   }
   const writeProgress = (line: string) => writeError(`${line}\n`);
   const document = await command.run(parseFlags(command, rest), writeProgress, terminal);

@@ -10,6 +10,8 @@ export interface Command {
   readonly usage: string;
   /** One sentence for `--help`. */
   readonly summary: string;
+  /** Command lines that do something useful, for the command's own `--help`. */
+  readonly examples: readonly string[];
   /** Names of the flags, without dashes; each at most once, with a value unless it is a switch. */
   readonly flags: Readonly<Record<string, "required" | "optional" | "switch">>;
   /** The flag that a word without dashes stands for; none if absent. */

@@ -19,6 +19,10 @@ export function createCompletionCommand(listCommands: () => Commands): Command {
   return {
     usage: "completion bash|zsh|fish",
     summary: "Writes a shell's completion: unmask completion bash >> ~/.bashrc",
+    examples: [
+      "completion bash >> ~/.bashrc",
+      "completion fish > ~/.config/fish/completions/unmask.fish",
+    ],
     flags: { shell: "required" },
     positionalFlag: "shell",
     async run(flags) {

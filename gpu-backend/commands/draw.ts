@@ -25,6 +25,7 @@ type Trace = z.infer<typeof traceSchema>;
 export const drawCommand: Command = {
   usage: "draw --checkpoint DIR --request FILE --out FILE.svg",
   summary: "Samples a text as `sample` does and draws how its canvas filled in.",
+  examples: ["draw --checkpoint gpu-backend/model/default --request request.json --out canvas.svg"],
   flags: { checkpoint: "required", request: "required", out: "required" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), sampleRequestSchema);

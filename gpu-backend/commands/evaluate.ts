@@ -44,6 +44,9 @@ export const evaluateCommand: Command = {
     "evaluate --checkpoint DIR --task gsm8k|mmlu|reversal --data FILE [--examples FILE] [--shots N] [--length N] [--limit N] [--chat]",
   summary:
     "Measures a checkpoint on GSM8K, MMLU or couplets in both directions, in the settings of LLaDA's paper.",
+  examples: [
+    "evaluate --checkpoint /models/LLaDA-8B-Instruct --task gsm8k --data gsm8k_test.jsonl",
+  ],
   flags: {
     checkpoint: "required",
     task: "required",

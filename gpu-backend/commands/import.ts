@@ -40,6 +40,10 @@ export const importCommand: Command = {
   usage: "import [DIR] [--layers N] [--quantize int8|int4 [--out DIR] [--text FILE]]",
   summary:
     "Checks a checkpoint and plans its memory and step time, for another number of layers as well; writes it with quantised weights and measures what that costs.",
+  examples: [
+    "import /models/LLaDA-8B-Instruct",
+    "import /models/LLaDA-8B-Instruct --quantize int8 --out /models/llada-int8",
+  ],
   flags: {
     checkpoint: "optional",
     layers: "optional",

@@ -42,6 +42,7 @@ import { readRequest } from "./read-request.ts";
 export const infillCommand: Command = {
   usage: "infill --checkpoint DIR --request FILE",
   summary: "Fills holes anywhere in a text, or writes JSON that is valid under a schema.",
+  examples: ["infill --checkpoint gpu-backend/model/default --request template.json"],
   flags: { checkpoint: "required", request: "required" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), infillRequestSchema);

@@ -18,6 +18,7 @@ type LogitsRequest = z.output<typeof requestSchema>;
 export const logitsCommand: Command = {
   usage: "logits --checkpoint DIR --request FILE",
   summary: "One forward pass: the logits at given positions of given rows.",
+  examples: ["logits --checkpoint gpu-backend/model/default --request ids.json"],
   flags: { checkpoint: "required", request: "required" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), requestSchema);

@@ -23,6 +23,7 @@ export const resumeRequestSchema = z.strictObject({
 export const resumeCommand: Command = {
   usage: "resume --checkpoint DIR --request FILE [--trace]",
   summary: "Continues a stopped sample from its state; the outcome is that of a run never stopped.",
+  examples: ["resume --checkpoint gpu-backend/model/default --request state.json"],
   flags: { checkpoint: "required", request: "required", trace: "switch" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), resumeRequestSchema);

@@ -24,6 +24,7 @@ import { readSettings } from "./sample-settings.ts";
 export const sampleCommand: Command = {
   usage: "sample --checkpoint DIR --request FILE [--trace]",
   summary: "Generates from token ids, a text or a conversation; --trace shows every step.",
+  examples: ["sample --checkpoint gpu-backend/model/default --request request.json --trace"],
   flags: { checkpoint: "required", request: "required", trace: "switch" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), sampleRequestSchema);

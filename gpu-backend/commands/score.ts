@@ -25,6 +25,7 @@ interface ScoreResult {
 export const scoreCommand: Command = {
   usage: "score --checkpoint DIR --request FILE",
   summary: "Estimates the log-likelihood of an answer, or of several and the likeliest of them.",
+  examples: ["score --checkpoint gpu-backend/model/default --request answers.json"],
   flags: { checkpoint: "required", request: "required" },
   async run(flags) {
     const request = await readRequest(requireFlag(flags, "request"), scoreRequestSchema);

@@ -19,6 +19,11 @@ export const generateCommand: Command = {
   summary:
     "Generates by a deployment (--url or UNMASK_URL), else in this process. The canvas fills on the " +
     "terminal; [[5]] and [[3-8]] in the prompt are holes. --json answers everything as one object.",
+  examples: [
+    'generate "Tell me a story about a cat."',
+    'generate "Tom is a [[1-3]] cat who likes to [[4]]."',
+    'generate "Once upon a time" --text --tier draft --tokens 96 --json',
+  ],
   flags: { ...REQUEST_FLAGS, ...CLIENT_FLAGS, checkpoint: "optional", json: "switch" },
   positionalFlag: "prompt",
   async run(flags, _writeProgress, terminal = null) {

@@ -20,6 +20,11 @@ export const keysCommand: Command = {
   summary:
     "Lists, makes, rotates and revokes keys, with a management key (UNMASK_MANAGEMENT_KEY). A new " +
     "key is told once.",
+  examples: [
+    "keys list --url http://127.0.0.1:8787 --key MANAGEMENT_KEY",
+    "keys create --name app --limit 1000000 --tiers draft,fast",
+    "keys revoke --id key_0123",
+  ],
   flags: {
     action: "required",
     id: "optional",

@@ -5,6 +5,7 @@ import { CLIENT_FLAGS, openClient } from "./open-client.ts";
 export const statusCommand: Command = {
   usage: "status [--url URL] [--key KEY]",
   summary: "Tells the models that a deployment serves and its tiers at the account's price.",
+  examples: ["status --url http://127.0.0.1:8787 --key KEY"],
   flags: CLIENT_FLAGS,
   async run(flags) {
     const client = openClient(flags, "inference");
