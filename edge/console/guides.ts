@@ -1,9 +1,9 @@
 /** The guides of edge/guides as pages beside the console. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { marked } from "marked";
 
-/** A page as it is written out. */
+/** A page, or a picture of one, as it is written out. */
 export interface GuidePage {
   /** Below the site's root: `docs/quickstart.html`. */
   readonly fileName: string;
@@ -32,10 +32,20 @@ export function writeGuidePages(directory: string): GuidePage[] {
   const strays = found.filter((name) => !ORDER.includes(name));
   if (strays.length > 0) throw new Error(`Not in the order of guides: ${strays.join(", ")}.`);
   const titles = new Map(ORDER.map((name) => [name, readTitle(read(directory, name))]));
-  return ORDER.map((name) => ({
-    fileName: `docs/${name}.html`,
-    source: writePage(name, titles, marked.parse(read(directory, name), { async: false })),
-  }));
+  return ORDER.flatMap((name) => {
+    const markdown = read(directory, name);
+    const pictures = [...markdown.matchAll(/!\[[^\]]*\]\(([^)]+\.svg)\)/g)];
+    return [
+      {
+        fileName: `docs/${name}.html`,
+        source: writePage(name, titles, marked.parse(markdown, { async: false })),
+      },
+      ...pictures.map(([, path = ""]) => ({
+        fileName: `docs/${basename(path)}`,
+        source: readFileSync(join(directory, path), "utf8"),
+      })),
+    ];
+  });
 }
 
 function read(directory: string, name: string): string {
@@ -54,7 +64,9 @@ function writePage(name: string, titles: ReadonlyMap<string, string>, body: stri
   const reachable = body
     // What is wider than the screen scrolls in itself, and is reached by keyboard.
     .replaceAll("<pre>", '<pre tabindex="0">')
-    .replaceAll(/href="([\w-]+)\.md"/g, 'href="/docs/$1"');
+    .replaceAll(/href="([\w-]+)\.md"/g, 'href="/docs/$1"')
+    // Pictures stand beside the pages, wherever the repository has them.
+    .replaceAll(/src="[^"]*\/([\w-]+\.svg)"/g, 'src="/docs/$1"');
   return `<!doctype html>
 <html lang="en">
 <head>

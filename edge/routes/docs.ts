@@ -8,10 +8,12 @@ const STYLE = `
   body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }
   h2 { margin-top: 2.5rem; font: 600 1.05rem ui-monospace, monospace; }
   code, td:first-child { font-family: ui-monospace, monospace; }
+  h2, p, td { overflow-wrap: anywhere; }
   table { border-collapse: collapse; width: 100%; }
   td, th { text-align: left; vertical-align: top; padding: 0.2rem 1rem 0.2rem 0; }
   tr + tr { border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
-  :root { color-scheme: light dark; }
+  :root { color-scheme: light dark; background: light-dark(#fff, #15161d); color: light-dark(#16181f, #eceef5); }
+  a { color: light-dark(#4338ca, #a5a0ff); }
 `;
 
 /** `GET /docs`: written when it is first asked for. */
@@ -38,6 +40,7 @@ function writePage(): string {
 <meta name="viewport" content="width=device-width">
 <title>Unmask API</title>
 <style>${STYLE}</style>
+<main>
 <h1>Unmask API</h1>
 <p>Text from diffusion language models, paid by the denoising step. Send your key as
 <code>authorization: Bearer &lt;key&gt;</code>. Money is in whole micro-dollars. The same as
@@ -46,6 +49,7 @@ minutes; the <a href="/">console</a> shows the canvas.</p>
 ${OPERATIONS.map(writeOperation).join("\n")}
 <h2>Errors</h2>
 <table>${codes.join("\n")}</table>
+</main>
 </html>
 `;
 }
