@@ -98,7 +98,7 @@ function createContinuation(
   const process =
     resume === undefined
       ? new ReverseProcess(canvas, settings, random)
-      : resumeRun(resume, { canvas, settings, constraint: null });
+      : resumeRun(resume, { canvas, settings, random, constraint: null });
   return {
     process,
     text: new FlowingText(model.decoder, ends),

@@ -87,7 +87,7 @@ export function createInfill(
       process:
         resume === null
           ? new ReverseProcess(canvas, settings, random, constraint)
-          : resumeRun(resume, { canvas, settings, constraint }),
+          : resumeRun(resume, { canvas, settings, random, constraint }),
       holes,
     };
   };

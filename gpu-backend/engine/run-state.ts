@@ -10,6 +10,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import type { Canvas } from "../canvas/canvas.ts";
 import type { CandidateConstraint } from "../sampler/constraint.ts";
 import { type Digest, exportState, resumeProcess } from "../sampler/process-state.ts";
+import type { RandomSource } from "../sampler/random-source.ts";
 import type { ReverseProcess } from "../sampler/reverse-process.ts";
 import type { SamplingSettings } from "../sampler/sampling-settings.ts";
 
@@ -71,6 +72,7 @@ export function readChosenLengths({ state }: ResumeOrder): ChosenLengths {
 export interface RunBeginning {
   readonly canvas: Canvas;
   readonly settings: SamplingSettings;
+  readonly random: RandomSource;
   readonly constraint: CandidateConstraint | null;
 }
 
@@ -82,11 +84,12 @@ export interface RunBeginning {
  */
 export function resumeRun(
   { state, digest }: ResumeOrder,
-  { canvas, settings, constraint }: RunBeginning,
+  { canvas, settings, random, constraint }: RunBeginning,
 ): ReverseProcess {
   const process = readProcess(state.slice(state.indexOf(SEPARATOR) + 1), digest, constraint);
   const isSame =
     JSON.stringify(process.settings) === JSON.stringify(settings) &&
+    process.random.seed === random.seed &&
     process.canvas.promptLength === canvas.promptLength &&
     keepsGivenTokens(process.canvas, canvas, settings.maskTokenId);
   if (!isSame) throw refuse("is the state of another request");

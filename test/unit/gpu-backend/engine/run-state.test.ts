@@ -148,6 +148,7 @@ describe("a generation's state", () => {
       [{ ...wish, promptTokenIds: CODEC.encode("how") }, state],
       [{ ...wish, parameters: { max_tokens: 8, steps: 5 } }, state],
       [{ ...wish, parameters: { max_tokens: 8, steps: 4, temperature: 1 } }, state],
+      [{ ...wish, parameters: { max_tokens: 8, steps: 4, seed: 1 } }, state],
       [{ promptTokenIds: [], template: ["who", hole(8)], parameters: wish.parameters }, state],
       [wish, state.replace("tokenIds", "tokenids")],
       [wish, state.slice(0, -1)],
