@@ -2,8 +2,14 @@ import { generationRequestSchema } from "#shared/contracts/generations.ts";
 import type { NodeFrame } from "#shared/contracts/node-wire.ts";
 import { parseParameters } from "#shared/contracts/parse-parameters.ts";
 import { toTier } from "#shared/contracts/public-api.ts";
+import { fillTemplate } from "#shared/contracts/template.ts";
 import { DEFAULT_TIER } from "#shared/contracts/tiers.ts";
-import type { GenerationRequest, StartedEvent, StepEvent } from "#shared/sdk/api-types.ts";
+import type {
+  FilledHole,
+  GenerationRequest,
+  StartedEvent,
+  StepEvent,
+} from "#shared/sdk/api-types.ts";
 import { Canvas } from "#shared/sdk/canvas.ts";
 import { DEFAULT_CHECKPOINT } from "../../config.ts";
 import type { Command, Flags } from "../command.ts";
@@ -34,11 +40,16 @@ export const generateCommand: Command = {
       ? await generateRemotely(flags, request, live)
       : await generateHere(flags, request, live);
     live?.clear();
-    return flags["json"] === undefined ? new PlainText(answer.text) : answer;
+    return flags["json"] === undefined ? new PlainText(toReadable(request, answer)) : answer;
   },
 };
 
-type Answer = { readonly text: string };
+type Answer = { readonly text: string; readonly holes: readonly FilledHole[] | null };
+
+/** The answer's text; of a template, all of it. */
+function toReadable({ template }: GenerationRequest, { text, holes }: Answer): string {
+  return template && holes ? fillTemplate(template, holes) : text;
+}
 
 async function generateRemotely(
   flags: Flags,

@@ -116,6 +116,46 @@ describe("unmask generate", () => {
   });
 });
 
+describe("unmask generate in this process", () => {
+  const runHere = async (...args: string[]) => {
+    let [output, error] = ["", ""];
+    const code = await runCli(["generate", ...args], {
+      writeOutput: (text) => {
+        output += text;
+      },
+      writeError: (text) => {
+        error += text;
+      },
+    });
+    return { code, output, error };
+  };
+
+  it("writes what the embedded model writes, the same each time", async ({ expect }) => {
+    const args = ["Once upon a time", "--text", "--tokens", "8", "--tier", "quality", "--json"];
+    const first = await runHere(...args);
+    expect({ code: first.code, error: first.error }).toEqual({ code: 0, error: "" });
+    const { text, usage } = JSON.parse(first.output);
+    expect(text).not.toBe("");
+    expect(usage).toMatchObject({ completion_tokens: 8, steps: 8, step_units: 8 });
+    expect((await runHere(...args)).output).toBe(first.output);
+  });
+
+  it("fills a template, and writes the whole of it", async ({ expect }) => {
+    const { code, output, error } = await runHere("Tom is a [[1-3]] cat. He [[2]].");
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    expect(output).toMatch(/^Tom is a .+ cat\. He .+\.\n$/s);
+  });
+
+  it("says what is wrong with a request", async ({ expect }) => {
+    const { code, error } = await runHere("Once", "--tokens", "300");
+    expect(code).toBe(2);
+    expect(JSON.parse(error).error).toMatchObject({
+      code: "context_length_exceeded",
+      param: expect.any(String),
+    });
+  });
+});
+
 describe("the other commands of a deployment", () => {
   it.for([
     [["quote", "Once"], "/v1/quote"],
