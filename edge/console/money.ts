@@ -1,4 +1,5 @@
-const MICRO_DOLLARS = 1_000_000;
+/** In a dollar. */
+export const MICRO_DOLLARS = 1_000_000;
 
 /** Writes micro-dollars as dollars, to the last that is not zero, at least to the cent. */
 export function toDollars(microDollars: number): string {

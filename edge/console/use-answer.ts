@@ -10,13 +10,14 @@ export interface Asked<Answer> {
 }
 
 /**
- * Asks when the page is opened and whenever `key` changes; late answers to earlier questions are dropped.
+ * Asks when the page is opened and whenever one of `keys` changes; late answers to earlier questions are dropped.
  *
  * @param ask `null` where nothing can be asked.
+ * @param keys What `ask` goes by; always as many.
  */
 export function useAnswer<Answer>(
   ask: ((signal: AbortSignal) => Promise<Answer>) | null,
-  key: unknown,
+  keys: readonly unknown[],
 ): Asked<Answer> {
   const [state, setState] = useState<{ answer: Answer | null; error: unknown }>({
     answer: null,
@@ -34,6 +35,6 @@ export function useAnswer<Answer>(
       (error: unknown) => put({ error }),
     );
     return () => abort.abort();
-  }, [key, turn]);
+  }, [...keys, turn]);
   return { ...state, again: useCallback(() => setTurn((count) => count + 1), []) };
 }

@@ -1,8 +1,7 @@
 import type { JSX, TargetedSubmitEvent } from "preact";
 import type { CreateKeyRequest } from "../../../shared/sdk/account-types.ts";
+import { MICRO_DOLLARS } from "../money.ts";
 import { TIERS } from "../playground/request.ts";
-
-const MICRO_DOLLARS = 1_000_000;
 
 /** What a new key may do, for how long and for how much. */
 export function CreateKeyForm({

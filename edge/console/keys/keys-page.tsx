@@ -10,14 +10,12 @@ import { toDollars } from "../money.ts";
 import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 import { CreateKeyForm } from "./create-key-form.tsx";
-
-/** Keys asked for at once: the API's most. */
-const PAGE = 100;
+import { listAllKeys } from "./list-all-keys.ts";
 
 /** The page. */
 export function KeysPage({ connection }: { readonly connection: Connection }): JSX.Element {
   const client = connection.management;
-  const keys = useAnswer(client && ((signal) => listAll(client, signal)), client);
+  const keys = useAnswer(client && ((signal) => listAllKeys(client, signal)), [client]);
   const [created, setCreated] = useState<CreatedApiKey | null>(null);
   const [error, setError] = useState<unknown>(null);
   if (client === null) {
@@ -172,15 +170,4 @@ function KeyActions({
       </button>
     </span>
   );
-}
-
-async function listAll(client: Unmask, signal: AbortSignal): Promise<ApiKey[]> {
-  const keys: ApiKey[] = [];
-  let page = await client.keys.list({ limit: PAGE }, { signal });
-  keys.push(...page.data);
-  while (page.has_more && page.last_id !== null) {
-    page = await client.keys.list({ limit: PAGE, after: page.last_id }, { signal });
-    keys.push(...page.data);
-  }
-  return keys;
 }

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Tier } from "../../../shared/sdk/api-types.ts";
 import { ErrorNote } from "../error-note.tsx";
+import { Figures } from "../figures.tsx";
 import { toDollars } from "../money.ts";
 import { CanvasView, toSpoken } from "./canvas-view.tsx";
 import type { Run, Snapshot } from "./use-run.ts";
@@ -57,7 +58,7 @@ export function RunPanel({
           </button>
         )}
       </label>
-      <Figures run={run} shown={shown} maxCost={maxCost} />
+      <RunFigures run={run} shown={shown} maxCost={maxCost} />
       <ErrorNote error={run.error} />
     </section>
   );
@@ -80,7 +81,7 @@ function describeWait({ status }: Run): string {
   return "The canvas fills here: in any order, as the model grows sure.";
 }
 
-function Figures({
+function RunFigures({
   run,
   shown,
   maxCost,
@@ -98,16 +99,7 @@ function Figures({
     [usage ? "Charged" : "So far", toDollars(cost)],
     ["Quoted at most", maxCost === null ? "…" : toDollars(maxCost)],
   ] as const;
-  return (
-    <dl class="figures">
-      {rows.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Figures rows={rows} />;
 }
 
 /** The canvas in words, told now and then while it fills and once when it is done. */

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { ErrorNote } from "../error-note.tsx";
+import { Figures } from "../figures.tsx";
 import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 import { type PoolState, readPool } from "./read-pool.ts";
@@ -12,7 +13,7 @@ const REFRESH_MS = 2_000;
 export function PoolPage({ operatorSecret }: { readonly operatorSecret: string }): JSX.Element {
   const pool = useAnswer(
     operatorSecret === "" ? null : (signal) => readPool(operatorSecret, signal),
-    operatorSecret,
+    [operatorSecret],
   );
   useEffect(() => {
     const timer = setInterval(pool.again, REFRESH_MS);
@@ -40,16 +41,7 @@ function Decision({ pool: { scaling } }: { readonly pool: PoolState }): JSX.Elem
     ["Step units that wait", scaling.backlog_step_units],
     ["Step units that run", scaling.running_step_units],
   ] as const;
-  return (
-    <dl class="figures">
-      {rows.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Figures rows={rows} />;
 }
 
 function Nodes({ pool: { nodes } }: { readonly pool: PoolState }): JSX.Element {

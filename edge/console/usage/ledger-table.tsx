@@ -16,7 +16,7 @@ export function LedgerTable({ client }: { readonly client: Unmask }): JSX.Elemen
   const [after, setAfter] = useState<number | undefined>(undefined);
   const page = useAnswer(
     (signal) => client.ledger({ limit: PAGE, ...(after && { after }) }, { signal }),
-    after,
+    [client, after],
   );
   const entries = page.answer?.data ?? [];
   return (

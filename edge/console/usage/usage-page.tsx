@@ -4,6 +4,8 @@ import { useState } from "preact/hooks";
 import type { ApiKey, UsageReport } from "../../../shared/sdk/account-types.ts";
 import type { Connection, Limits } from "../connect.ts";
 import { ErrorNote } from "../error-note.tsx";
+import { Figures } from "../figures.tsx";
+import { listAllKeys } from "../keys/list-all-keys.ts";
 import { toDollars } from "../money.ts";
 import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
@@ -16,14 +18,11 @@ const PERIODS = [7, 30, 90] as const;
 export function UsagePage({ connection }: { readonly connection: Connection }): JSX.Element {
   const [days, setDays] = useState(30);
   const client = connection.management;
-  const usage = useAnswer(
-    client && ((signal) => client.usage({ days }, { signal })),
-    [client, days].join(),
-  );
-  const keys = useAnswer(
-    client && ((signal) => client.keys.list({ limit: 100 }, { signal })),
+  const usage = useAnswer(client && ((signal) => client.usage({ days }, { signal })), [
     client,
-  );
+    days,
+  ]);
+  const keys = useAnswer(client && ((signal) => listAllKeys(client, signal)), [client]);
   if (client === null) {
     return (
       <section class="panel">
@@ -58,7 +57,7 @@ export function UsagePage({ connection }: { readonly connection: Connection }): 
           </>
         )}
       </section>
-      {keys.answer !== null && <KeySpend keys={keys.answer.data} />}
+      {keys.answer !== null && <KeySpend keys={keys.answer} />}
       <LedgerTable client={client} />
     </div>
   );
@@ -86,17 +85,8 @@ function Money({
         ? "told by the next run"
         : `${limits.requestsLeft} of ${limits.requestsLimit} left`,
     ],
-  ];
-  return (
-    <dl class="figures">
-      {rows.map(([term, value]) => (
-        <div key={term}>
-          <dt>{term}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  ] as const;
+  return <Figures rows={rows} />;
 }
 
 function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
