@@ -6,10 +6,8 @@
  * Does not own: any measurement (…-part.ts).
  */
 
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -20,6 +18,7 @@ import { decodersPart } from "./decoders-part.ts";
 import { type EvaluatedModel, openModel } from "./evaluation-model.ts";
 import { fillCard, logLineSchema, recordedSchema } from "./fill-card.ts";
 import { likelihoodPart } from "./likelihood-part.ts";
+import { describeMachine, readCommit } from "./measured-on.ts";
 import type { EvaluationPart, PartContext } from "./part.ts";
 import { Report } from "./report.ts";
 import { reversalPart } from "./reversal-part.ts";
@@ -103,30 +102,6 @@ function checkRecordable(values: Readonly<Record<string, string | boolean | unde
   }
 }
 
-/** The commit, with a `+` where files differ from it. */
-function readCommit(): string {
-  const git = (...parameters: string[]) =>
-    execFileSync("git", parameters, {
-      cwd: import.meta.dirname,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  try {
-    return git("rev-parse", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
-  } catch {
-    return "unknown";
-  }
-}
-
-function describeHardware() {
-  const [first] = cpus();
-  return {
-    cpu: first?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    load_average: loadavg()[0],
-  };
-}
-
 function describeModel({ checkpoint, served }: EvaluatedModel) {
   return {
     name: served.description.id,
@@ -176,7 +151,7 @@ async function evaluate(options: Options, report: Report): Promise<boolean> {
   const document = {
     date: new Date().toISOString(),
     commit: readCommit(),
-    hardware: describeHardware(),
+    hardware: describeMachine(),
     model: describeModel(model),
     twin: twin === null ? null : describeModel(twin),
     is_quick: options.isQuick,

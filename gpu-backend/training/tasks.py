@@ -28,7 +28,7 @@ TASK_TOKENS = {
     "arithmetic_chat": 1050,
     "equations": 800,
     "sum_chat": 300,
-    "couplets": 450,
+    "couplets": 600,
     "couplet_chat": 40,
     "talk_chat": 120,
 }

@@ -67,7 +67,8 @@ MLP_WIDTH = 640
 # ---- the optimization -----------------------------------------------------------------------------------------------
 MUON_RATE = 0.02  # the matrices inside the blocks
 ADAM_RATE = 3e-3  # embedding and norms
-WEIGHT_DECAY = 0.01
+MUON_WEIGHT_DECAY = 0.1  # matrices that grow learn ever more slowly
+ADAM_WEIGHT_DECAY = 0.01
 WARMUP_SHARE = 0.01  # of the budget; then constant, then
 DECAY_SHARE = 0.25  # linear to zero over the last part
 CLIP_NORM = 1.0
@@ -133,8 +134,8 @@ network.initialize()
 average.load_state_dict(network.state_dict())
 hidden = [weight for name, weight in network.named_parameters() if "blocks" in name and weight.dim() == 2]
 others = [weight for name, weight in network.named_parameters() if "blocks" not in name or weight.dim() != 2]
-muon = Muon(hidden, lr=MUON_RATE, weight_decay=WEIGHT_DECAY)
-adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY)
+muon = Muon(hidden, lr=MUON_RATE, weight_decay=MUON_WEIGHT_DECAY)
+adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=ADAM_WEIGHT_DECAY)
 
 # ---- resume ---------------------------------------------------------------------------------------------------------
 step, seen, spent = 0, {task: 0 for task in TASK_TOKENS}, 0.0

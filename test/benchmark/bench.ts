@@ -5,10 +5,10 @@
  * Owns: the order of the parts, and the file: `{date, commit, hardware, model, results, skipped, failed}`.
  * Does not own: any measurement. Figures are lines on standard error as they come.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { readCommit } from "../../gpu-backend/evaluation/measured-on.ts";
 import { ProgressBar } from "../../gpu-backend/evaluation/progress-bar.ts";
 import { describeModel } from "./engine/bench-model.ts";
 import { describeHardware } from "./hardware.ts";
@@ -40,21 +40,6 @@ function readFlags(): { options: BenchOptions; file: string; parts: readonly Ben
     file,
     parts: PARTS.filter(({ name }) => wanted?.includes(name) ?? true),
   };
-}
-
-/** The commit, with a `+` where files differ from it. */
-function readCommit(): string {
-  const git = (...parameters: string[]) =>
-    execFileSync("git", parameters, {
-      cwd: import.meta.dirname,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  try {
-    return git("rev-parse", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+");
-  } catch {
-    return "unknown";
-  }
 }
 
 async function main(): Promise<boolean> {

@@ -1,15 +1,12 @@
 import { readFileSync } from "node:fs";
-import { cpus, loadavg, totalmem } from "node:os";
+import { totalmem } from "node:os";
+import { describeMachine, type Machine } from "../../gpu-backend/evaluation/measured-on.ts";
 
-/** What figures hang on. */
-export interface Hardware {
-  readonly cpu: string;
-  readonly cores: number;
+/** What speeds hang on. */
+export interface Hardware extends Machine {
   /** Instruction sets that decide how fast products are. */
   readonly instructions: readonly string[];
   readonly memory_gib: number;
-  /** Processes that wanted to run over the last minute, before the benchmark began. */
-  readonly load_average: number;
   readonly node: string;
 }
 
@@ -17,13 +14,10 @@ const DECISIVE_INSTRUCTIONS = ["avx2", "avx512f", "avx512_vnni", "avx_vnni", "am
 
 /** Describes this machine, and how busy it is. */
 export function describeHardware(): Hardware {
-  const [first] = cpus();
   return {
-    cpu: first?.model.trim() ?? "unknown",
-    cores: cpus().length,
+    ...describeMachine(),
     instructions: DECISIVE_INSTRUCTIONS.filter((name) => hasInstruction(name)),
     memory_gib: Math.round(totalmem() / 2 ** 30),
-    load_average: loadavg()[0] ?? 0,
     node: process.version,
   };
 }

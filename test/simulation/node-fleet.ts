@@ -5,11 +5,8 @@
  * the requests of one that ends (simulated-pool.ts).
  */
 import type { PoolMembers } from "../../edge/pool/pool-members.ts";
-import {
-  NODE_HEARTBEAT_INTERVAL_MS,
-  NODE_VERSION,
-  type NodeSnapshot,
-} from "../../shared/contracts/pool.ts";
+import { NODE_HEARTBEAT_INTERVAL_MS, type NodeSnapshot } from "../../shared/contracts/pool.ts";
+import { createIdleHeartbeat } from "../support/idle-heartbeat.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { MAX_BATCH_ROWS, MAX_CANVAS_LENGTH, MAX_QUEUE, type NodeKind } from "./parameters.ts";
 import { SimulatedNode } from "./simulated-node.ts";
@@ -155,29 +152,14 @@ export class NodeFleet {
 }
 
 function describeNode(url: string): NodeSnapshot {
-  return {
-    type: "heartbeat",
-    node_id: url,
-    url,
-    sent_at: 0,
-    heardAt: 0,
-    version: NODE_VERSION,
-    model: {
-      id: "simulated",
-      max_length: MAX_CANVAS_LENGTH,
-      vocabulary_size: 1,
-      parameter_count: 1,
-      weights_digest: "",
-      created: 0,
-    },
-    is_draining: false,
-    max_batch_rows: MAX_BATCH_ROWS,
-    max_queue: MAX_QUEUE,
-    running_count: 0,
-    waiting_count: 0,
-    running_step_units: 0,
-    queued_step_units: 0,
-    step_ms: 0,
-    step_times: [],
+  const model = {
+    id: "simulated",
+    max_length: MAX_CANVAS_LENGTH,
+    vocabulary_size: 1,
+    parameter_count: 1,
+    weights_digest: "",
+    created: 0,
   };
+  const sizes = { max_batch_rows: MAX_BATCH_ROWS, max_queue: MAX_QUEUE };
+  return { ...createIdleHeartbeat(url, model, sizes), heardAt: 0 };
 }

@@ -4,10 +4,10 @@
  * Owns: the order of scenarios, the file `{date, commit, results}` and the plots beside it.
  * Does not own: any decision of the pool, which is the product's own code.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { readCommit } from "../../gpu-backend/evaluation/measured-on.ts";
 import { dailyRate } from "./arrivals.ts";
 import { drawLines, type LinesPanel } from "./draw-lines.ts";
 import { completionOf, type Figure, measuredRequests, quantile, readFigures } from "./figures.ts";
@@ -145,18 +145,6 @@ function simulateDay(isQuick: boolean, results: Record<string, Figure>): string 
   ]);
 }
 
-function readCommit(): string {
-  try {
-    return execFileSync("git", ["rev-parse", "HEAD"], {
-      cwd: import.meta.dirname,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  } catch {
-    return "unknown";
-  }
-}
-
 function readFlags(): { file: string; isQuick: boolean } {
   const { values } = parseArgs({
     options: { json: { type: "string" }, quick: { type: "boolean", default: false } },
@@ -169,14 +157,15 @@ function main(): void {
   const { file, isQuick } = readFlags();
   const folder = dirname(file);
   mkdirSync(folder, { recursive: true });
+  // Of the code that runs, whatever is committed meanwhile.
+  const [date, commit] = [new Date().toISOString(), readCommit()];
   const results: Record<string, Figure> = {};
   writeFileSync(join(folder, "load.svg"), simulateLoads(isQuick, results));
   writeFileSync(join(folder, "size.svg"), simulateSizes(isQuick, results));
   const mishapMs = isQuick ? 20_000 : 120_000;
   for (const kind of KINDS) compare(mishapScenarios(kind, mishapMs), () => 0, results);
   writeFileSync(join(folder, "day.svg"), simulateDay(isQuick, results));
-  const document = { date: new Date().toISOString(), commit: readCommit(), results };
-  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ date, commit, results }, null, 2)}\n`);
 }
 
 try {

@@ -1,11 +1,8 @@
 /** The heartbeats of a node that a test plays itself: what a real one sends by its own. */
 import { nodeModelSchema } from "../../shared/contracts/node-wire.ts";
-import {
-  NODE_HEARTBEAT_INTERVAL_MS,
-  NODE_VERSION,
-  type NodeHeartbeat,
-} from "../../shared/contracts/pool.ts";
+import { NODE_HEARTBEAT_INTERVAL_MS, type NodeHeartbeat } from "../../shared/contracts/pool.ts";
 import { signToken } from "../../shared/contracts/signed-token.ts";
+import { createIdleHeartbeat } from "./idle-heartbeat.ts";
 
 /** What an edge is told of a node. */
 export interface NodeHeart {
@@ -29,24 +26,7 @@ export async function beatOnce(
   changes: Partial<NodeHeartbeat> = {},
 ): Promise<Response> {
   const model = nodeModelSchema.parse(await (await fetch(`${nodeUrl}/model`)).json());
-  const heartbeat: NodeHeartbeat = {
-    type: "heartbeat",
-    node_id: nodeUrl,
-    url: nodeUrl,
-    sent_at: Date.now(),
-    version: NODE_VERSION,
-    model,
-    is_draining: false,
-    max_batch_rows: 8,
-    max_queue: 64,
-    running_count: 0,
-    waiting_count: 0,
-    running_step_units: 0,
-    queued_step_units: 0,
-    step_ms: 0,
-    step_times: [],
-    ...changes,
-  };
+  const heartbeat = createIdleHeartbeat(nodeUrl, model, { sent_at: Date.now(), ...changes });
   return await fetch(`${edgeUrl}/internal/nodes/heartbeat`, {
     method: "POST",
     headers: { "content-type": "application/json" },

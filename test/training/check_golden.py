@@ -18,20 +18,7 @@ import torch  # noqa: E402
 
 from generate import generate, load_network  # noqa: E402
 from objective import mask_probability, masked_cross_entropy, pretrain_loss, supervised_loss  # noqa: E402
-
-failures = []
-passed = 0
-
-
-def expect(condition, statement):
-    """Counts one property; prints it where it does not hold."""
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failures.append(statement)
-        print(f"FAILED: {statement}")
-
+from statements import expect, finish  # noqa: E402
 
 def is_close(value, expected, tolerance):
     """Returns whether every value lies within `tolerance` of the expected one, relative to the latter."""
@@ -80,5 +67,4 @@ for case in json.loads((directory / "training.json").read_text())["cases"]:
 if (directory / "generate.json").exists():
     for case in json.loads((directory / "generate.json").read_text())["cases"]:
         check_generate_case(case, directory)
-print(f"{passed} passed, {len(failures)} failed")
-sys.exit(1 if failures else 0)
+finish()

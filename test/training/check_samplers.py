@@ -16,6 +16,7 @@ import torch  # noqa: E402
 
 from fast_dllm import generate_dual_cache, generate_prefix_cache, generate_threshold  # noqa: E402
 from generate import load_network  # noqa: E402
+from statements import expect, finish  # noqa: E402
 
 ALGORITHMS = {
     "fastdllm_threshold": generate_threshold,
@@ -25,17 +26,10 @@ ALGORITHMS = {
 
 directory = Path(sys.argv[1]) if len(sys.argv) > 1 else root / "test" / "golden"
 torch.set_num_threads(1)
-passed, failed = 0, 0
 for case in json.loads((directory / "fast.json").read_text())["cases"]:
     params = {name: value for name, value in case["params"].items() if name != "remasking"}
     network = load_network(directory / case["model"])
     out, passes = ALGORITHMS[case["algorithm"]](network, torch.tensor(case["prompt_ids"]), **params)
-    for statement, holds in {
-        f"{case['name']}: ids": out.tolist() == case["output_ids"],
-        f"{case['name']}: {passes} passes, expected {case['nfe']}": passes == case["nfe"],
-    }.items():
-        passed, failed = passed + holds, failed + (not holds)
-        if not holds:
-            print(f"FAILED: {statement}")
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed else 0)
+    expect(out.tolist() == case["output_ids"], f"{case['name']}: ids")
+    expect(passes == case["nfe"], f"{case['name']}: {passes} passes, expected {case['nfe']}")
+finish()

@@ -16,20 +16,7 @@ import torch  # noqa: E402
 from checkpoint import make_config  # noqa: E402
 from network import CAUSAL_KEY, MaskPredictor  # noqa: E402
 from objective import next_token_cross_entropy  # noqa: E402
-
-failures = []
-passed = 0
-
-
-def expect(condition, statement):
-    """Counts one property; prints it where it does not hold."""
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failures.append(statement)
-        print(f"FAILED: {statement}")
-
+from statements import expect, finish  # noqa: E402
 
 torch.set_num_threads(1)
 torch.manual_seed(3)
@@ -60,5 +47,4 @@ with torch.no_grad():
     by_hand = [surprise[row, column - 1, ids[row, column]] for row, column in foretold.nonzero().tolist()]
     expect(torch.allclose(loss, torch.stack(by_hand), atol=1e-5), "the loss is each token's given those before it")
 
-print(f"{passed} passed, {len(failures)} failed")
-sys.exit(1 if failures else 0)
+finish()

@@ -1,7 +1,8 @@
 import type { PoolAccess, PoolStub } from "../../../../edge/pool/pool-access.ts";
 import { PoolMembers, type WaitingRequest } from "../../../../edge/pool/pool-members.ts";
 import type { NodeModel } from "../../../../shared/contracts/node-wire.ts";
-import { NODE_VERSION, type NodeHeartbeat } from "../../../../shared/contracts/pool.ts";
+import type { NodeHeartbeat } from "../../../../shared/contracts/pool.ts";
+import { createIdleHeartbeat } from "../../../support/idle-heartbeat.ts";
 
 export function createModel(changes: Partial<NodeModel> = {}): NodeModel {
   return {
@@ -17,24 +18,7 @@ export function createModel(changes: Partial<NodeModel> = {}): NodeModel {
 
 /** What an idle node says. */
 export function createHeartbeat(url: string, changes: Partial<NodeHeartbeat> = {}): NodeHeartbeat {
-  return {
-    type: "heartbeat",
-    node_id: url,
-    url,
-    sent_at: 0,
-    version: NODE_VERSION,
-    model: createModel(),
-    is_draining: false,
-    max_batch_rows: 8,
-    max_queue: 64,
-    running_count: 0,
-    waiting_count: 0,
-    running_step_units: 0,
-    queued_step_units: 0,
-    step_ms: 0,
-    step_times: [],
-    ...changes,
-  };
+  return createIdleHeartbeat(url, createModel(), changes);
 }
 
 /** A pool in this process, and what it was asked. */
