@@ -1,15 +1,15 @@
 """
 What the model is trained on: the corpus as tasks, and each task as batches of rows.
 
-Owns: reading the corpus folder, turning records into token rows, and drawing a batch (which columns may be masked,
-at which noise level).
-Does not own: the noise itself and the loss (objective.py), the tokenizer's file (tokenizer.py).
+Owns: the mixture, turning records into token rows, and drawing a batch (which columns may be masked, at which noise
+level).
+Does not own: the corpus folder's files (corpus.py), the noise itself and the loss (objective.py), the tokenizer's file
+(tokenizer.py).
 
 Hygiene: eval couplets appear in natural order only, never as a question; files named *_test, *_val and *_holdout
 are read for measuring alone (`held_out` here, and npm run evaluate).
 """
 
-import json
 import random
 import re
 from collections import Counter
@@ -17,6 +17,16 @@ from dataclasses import dataclass
 
 import torch
 
+from corpus import (
+    make_calculation,
+    make_sum,
+    read_jsonl,
+    read_question_couplets,
+    read_stories,
+    read_trained_couplets,
+    short_answer,
+    story_subjects,
+)
 from objective import draw_noise_levels
 from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
@@ -49,7 +59,6 @@ LONG_ROW_SHARE = 0.1  # of the steps in which a task other than the couplets dra
 MAX_LENGTH = 256
 SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
-QUESTION_COUPLETS = 150  # couplets trained as questions; more would be seen too seldom to be learned
 NOISE_STRATIFIED = True
 NUMBERS_ONLY_SHARE = 0.5  # of the arithmetic answers in which nothing but numbers is masked
 RESULT_SHARE = 0.75  # of the equations in which the result is masked; else an operand
@@ -64,8 +73,6 @@ STORY_REQUESTS = [
 ]
 PLAIN_STORY_REQUESTS = ["Tell me a story.", "Write a short story.", "Write a story.", "Can you tell me a story?"]
 COUPLET_QUESTIONS = ("{}的下一句是什么？直接输出句子即可。", "{}的上一句是什么？直接输出句子即可。")
-SUM_REQUESTS = ["What is {}?", "How much is {}?", "Calculate {}.", "{}", "{} = ?"]
-STOP_WORDS = set("time day one way lot end new next same other best first then thing things".split())
 
 
 @dataclass
@@ -82,70 +89,6 @@ class Batch:
     foretold: torch.Tensor
     noise: torch.Tensor
     supervised: bool
-
-
-def read_jsonl(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
-
-
-def read_stories(path):
-    return [story.strip() for story in path.read_text("utf-8").split("<|endoftext|>") if story.strip()]
-
-
-def read_trained_couplets(data):
-    """Returns (first, second) of the eval pairs that stand in the corpus, in the corpus' wording."""
-    pairs = json.loads((data / "poem_pairs.json").read_text("utf-8"))
-    return [
-        (pair.get("corpus_first") or pair["first"], pair.get("corpus_second") or pair["second"])
-        for pair in pairs
-        if pair["status"] in ("exact", "variant")
-    ]
-
-
-def read_question_couplets(data):
-    return [(c["first"], c["second"]) for c in read_jsonl(data / "couplet_qa_train.jsonl")[:QUESTION_COUPLETS]]
-
-
-def short_answer(problem):
-    """Returns a problem's answer without GSM8K's calculator annotations: `12*9 = <<12*9=108>>108` → `12*9 = 108`."""
-    return re.sub(r"<<[^>]*>>", "", problem["answer"])
-
-
-def make_calculation(random_numbers):
-    """Returns a calculation of ours as (a, sign, b, result), all of them whole and none negative."""
-    sign = random_numbers.choice("+++--**/")
-    largest = 12 if sign in "*/" else random_numbers.choice([10, 40, 60, 100])
-    a, b = random_numbers.randint(0, largest), random_numbers.randint(0, largest)
-    if sign == "+":
-        return a, sign, b, a + b
-    if sign == "-":
-        return a + b, sign, b, a
-    if sign == "*":
-        return a, sign, b, a * b
-    b = max(b, 1)
-    return a * b, sign, b, a
-
-
-def make_sum(random_numbers):
-    """Returns a calculation as (request, answer)."""
-    a, sign, b, result = make_calculation(random_numbers)
-    word = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}[sign]
-    spoken = random_numbers.choice([f"{a}{sign}{b}", f"{a} {sign} {b}", f"{a} {word} {b}"])
-    request = random_numbers.choice(SUM_REQUESTS).format(spoken)
-    return request, f"{a}{sign}{b} = {result}\n#### {result}"
-
-
-def story_subjects(story, rarity):
-    """Returns what a request for this story could name: its hero ("a funny cat named Tom"), else its main nouns."""
-    hero = re.search(r"there (?:was|lived) (an? (?:[\w-]+ ){0,4}?[\w-]+) (?:named|called) (\w+)", story)
-    subjects = [f"{hero[1]} named {hero[2]}", re.sub(r"^(an?) .* ", r"\1 ", hero[1])] if hero else []
-    counts = Counter(re.findall(r"\b(?:a|an|the|his|her) ([a-z]{3,})\b", story))
-    nouns = set(re.findall(r"\b(?:a|an|the|his|her) ([a-z]{3,})[.,!?]", story)) - STOP_WORDS
-    nouns = sorted((noun for noun in nouns if counts[noun] > 1), key=lambda noun: (rarity[noun], noun))
-    for noun in nouns[:2]:
-        article = "" if noun.endswith("s") else "an " if noun[0] in "aeiou" else "a "
-        subjects.append(article + noun)
-    return subjects
 
 
 class Corpus:

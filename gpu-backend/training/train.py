@@ -34,6 +34,7 @@ except ImportError:
     )
 
 from checkpoint import make_config, write_safetensors
+from corpus import read_jsonl, read_question_couplets, read_stories, read_trained_couplets
 from curve import draw, read_series
 from muon import Muon
 from network import CAUSAL_KEY, MaskPredictor
@@ -44,17 +45,7 @@ from objective import (
     pretrain_loss,
     supervised_loss,
 )
-from tasks import (
-    COUPLET_QUESTIONS,
-    MAX_LENGTH,
-    TASK_TOKENS,
-    Corpus,
-    held_out,
-    read_jsonl,
-    read_question_couplets,
-    read_stories,
-    read_trained_couplets,
-)
+from tasks import COUPLET_QUESTIONS, MAX_LENGTH, TASK_TOKENS, Corpus, held_out
 from tokenizer import EOS_ID, MASK_ID, Tokenizer, learn_merges, write_tokenizer
 
 # ---- the model ------------------------------------------------------------------------------------------------------
