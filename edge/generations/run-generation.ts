@@ -8,7 +8,7 @@ import { toApiError } from "#shared/contracts/error-body.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { NodeFrame, Receipt } from "#shared/contracts/node-wire.ts";
 import { type Bill, toUsage, type Usage } from "#shared/contracts/openai-answers.ts";
-import { joinHoles } from "#shared/contracts/template.ts";
+import { fillTemplate, joinHoles } from "#shared/contracts/template.ts";
 import type { Tab } from "../billing/tab.ts";
 import type { NodeEvent } from "../pool/node-events.ts";
 import type { GenerationOrder, NodeGeneration } from "../pool/node-pool.ts";
@@ -58,7 +58,8 @@ export class GenerationRun {
       if (order.template !== null && holes === null) {
         throw new ApiError("node_failed", "The node did not fill every hole.");
       }
-      const { text, finish_reason: finishReason, hastened_steps: hastenedSteps } = frame;
+      const { finish_reason: finishReason, hastened_steps: hastenedSteps } = frame;
+      const text = order.template && holes ? fillTemplate(order.template, holes) : frame.text;
       const answer = { text, finishReason, hastenedSteps, ...(holes && { holes }) };
       const usage = this.#toUsage(
         frame.receipt,

@@ -33,7 +33,7 @@ export const generationSchema = z.strictObject({
   /** Names the weights: equal seeds give equal tokens only under equal fingerprints. */
   system_fingerprint: z.string(),
   tier: z.string(),
-  /** Final so far; the whole text once completed. */
+  /** Final so far (of a template, what is in its holes); the whole text once completed. */
   text: z.string(),
   /** Of a template, in its order; null until it is completed, or where there is none. */
   holes: z.array(holeSchema).nullable(),

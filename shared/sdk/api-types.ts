@@ -121,7 +121,7 @@ export interface Generation {
   model: string;
   system_fingerprint: string;
   tier: string;
-  /** Final so far; the whole text once completed. */
+  /** Final so far (of a template, what is in its holes); the whole text once completed. */
   text: string;
   holes: FilledHole[] | null;
   finish_reason: "stop" | "length" | null;

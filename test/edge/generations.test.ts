@@ -111,12 +111,12 @@ describe("a generation", () => {
     expect(last?.type === "done" && last.generation.usage?.cost).toBe(costs.at(-1));
   });
 
-  it("fills a template after a conversation, its holes told", async ({ expect }) => {
+  it("fills a template after a conversation, whole and by its holes", async ({ expect }) => {
     const holes = [{ text: "cat", token_count: 1 }];
     stage.node.script = (exchange) => exchange.complete(["cat"], {}, { holes });
     const messages = [{ role: "user", content: "Which?" }];
     const response = await ask({ messages, template: ["A ", { length: 1 }, "."] });
-    expect(generationSchema.parse(await response.json())).toMatchObject({ text: "cat", holes });
+    expect(generationSchema.parse(await response.json())).toMatchObject({ text: "A cat.", holes });
     expect(stage.node.requests.at(-1)?.input).toMatchObject({
       type: "template",
       prompt: { type: "messages", messages },

@@ -2,14 +2,9 @@ import { generationRequestSchema } from "#shared/contracts/generations.ts";
 import type { NodeFrame } from "#shared/contracts/node-wire.ts";
 import { parseParameters } from "#shared/contracts/parse-parameters.ts";
 import { toTier } from "#shared/contracts/public-api.ts";
-import { fillTemplate } from "#shared/contracts/template.ts";
+import { fillTemplate, joinHoles } from "#shared/contracts/template.ts";
 import { DEFAULT_TIER } from "#shared/contracts/tiers.ts";
-import type {
-  FilledHole,
-  GenerationRequest,
-  StartedEvent,
-  StepEvent,
-} from "#shared/sdk/api-types.ts";
+import type { GenerationRequest, StartedEvent, StepEvent } from "#shared/sdk/api-types.ts";
 import { Canvas } from "#shared/sdk/canvas.ts";
 import { DEFAULT_CHECKPOINT } from "../../config.ts";
 import type { Command, Flags } from "../command.ts";
@@ -40,16 +35,12 @@ export const generateCommand: Command = {
       ? await generateRemotely(flags, request, live)
       : await generateHere(flags, request, live);
     live?.clear();
-    return flags["json"] === undefined ? new PlainText(toReadable(request, answer)) : answer;
+    return flags["json"] === undefined ? new PlainText(answer.text) : answer;
   },
 };
 
-type Answer = { readonly text: string; readonly holes: readonly FilledHole[] | null };
-
-/** The answer's text; of a template, all of it. */
-function toReadable({ template }: GenerationRequest, { text, holes }: Answer): string {
-  return template && holes ? fillTemplate(template, holes) : text;
-}
+/** The text, of a template all of it, and what `--json` prints beside it. */
+type Answer = { readonly text: string };
 
 async function generateRemotely(
   flags: Flags,
@@ -82,7 +73,9 @@ async function generateHere(
       live?.draw(canvas, caption(step));
     }
     if (frame.type === "done") {
-      const { text, finish_reason, hastened_steps, receipt, holes = null } = frame;
+      const { finish_reason, hastened_steps, receipt } = frame;
+      const holes = checked.template ? joinHoles(checked.template, frame.holes ?? []) : null;
+      const text = checked.template && holes ? fillTemplate(checked.template, holes) : frame.text;
       return { text, ...{ holes, finish_reason, hastened_steps, tier, usage: toUsage(receipt) } };
     }
   }
