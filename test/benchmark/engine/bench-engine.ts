@@ -3,19 +3,16 @@
  *
  * Owns: how an engine is put together, and what is kept of a request: its tokens, its bill, its waits.
  */
-import {
-  createGeneration,
-  type GenerationModel,
-} from "../../../gpu-backend/engine/create-generation.ts";
+import { createGeneration } from "../../../gpu-backend/engine/create-generation.ts";
 import { Engine } from "../../../gpu-backend/engine/engine.ts";
 import type {
   GenerationEvent,
   GenerationUsage,
 } from "../../../gpu-backend/engine/generation-event.ts";
-import { createTokenCodec } from "../../../gpu-backend/infilling/template.ts";
+import { loadServedModel } from "../../../gpu-backend/load-served-model.ts";
 import type { Checkpoint } from "../../../gpu-backend/model/checkpoint.ts";
-import { loadTokenizer, type Tokenizer } from "../../../gpu-backend/model/tokenizer.ts";
 import type { MaskPredictor } from "../../../gpu-backend/model-runner/mask-predictor.ts";
+import type { ServedModel } from "../../../gpu-backend/server/served-model.ts";
 import {
   type GenerationParameters,
   generationParametersSchema,
@@ -80,14 +77,12 @@ export function exactParameters(maxTokens: number, blockLength: number): Generat
 /** An engine with a model. */
 export class BenchEngine {
   readonly engine: Engine;
-  readonly tokenizer: Tokenizer;
-  readonly #model: GenerationModel;
+  readonly model: ServedModel;
   #requestCount = 0;
 
-  private constructor(engine: Engine, tokenizer: Tokenizer, model: GenerationModel) {
+  private constructor(engine: Engine, model: ServedModel) {
     this.engine = engine;
-    this.tokenizer = tokenizer;
-    this.#model = model;
+    this.model = model;
   }
 
   static async create(
@@ -95,8 +90,6 @@ export class BenchEngine {
     maskPredictor: MaskPredictor,
     limits: BenchEngineLimits = {},
   ): Promise<BenchEngine> {
-    const { config, directory } = checkpoint;
-    const tokenizer = await loadTokenizer(directory, config);
     const engine = new Engine({
       maskPredictor,
       limits: {
@@ -106,16 +99,7 @@ export class BenchEngine {
       now: Date.now,
       logger: { info: () => undefined, error: () => undefined },
     });
-    return new BenchEngine(engine, tokenizer, {
-      maxLength: config.maxSequenceLength,
-      specialTokens: {
-        maskTokenId: config.maskTokenId,
-        endOfTextTokenId: config.eosTokenId,
-        endOfTurnTokenId: tokenizer.specialIds.eot,
-      },
-      decoder: tokenizer,
-      codec: createTokenCodec(tokenizer, config.embeddingSize),
-    });
+    return new BenchEngine(engine, await loadServedModel(checkpoint, "bench"));
   }
 
   /** @throws {ApiError} what admission throws. */
@@ -131,7 +115,7 @@ export class BenchEngine {
         parameters: request.parameters,
         listener: (event) => watch.see(event),
       },
-      this.#model,
+      this.model,
     );
     this.engine.submit(generation);
     return { requestId, finished: watch.finished };

@@ -78,7 +78,10 @@ async function compare(
   report: BenchReport,
 ): Promise<void> {
   const newTokens = options.isQuick ? BLOCK_LENGTH : NEW_TOKENS;
-  const prompts = cutPrompts(engines.fp32.tokenizer.encodeUserText(STORY), CACHED_ROWS);
+  const prompts = cutPrompts(
+    engines.fp32.model.encodePrompt({ type: "text", text: STORY }),
+    CACHED_ROWS,
+  );
   const exact = exactParameters(newTokens, BLOCK_LENGTH);
   const dual = generationParametersSchema.parse({
     ...exact,
