@@ -106,6 +106,22 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE hold ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE hold ADD COLUMN delivered_units INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE hold ADD COLUMN reported_units INTEGER;`,
+  "ALTER TABLE api_key ADD COLUMN concurrency_limit INTEGER CHECK (concurrency_limit > 0);",
+  // Of what was used before, nobody knows by which key: those lines have the empty one.
+  `ALTER TABLE usage_day RENAME TO usage_day_of_all_keys;
+  CREATE TABLE usage_day (
+    date TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    step_units INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    PRIMARY KEY (date, model, tier, key_id)
+  ) STRICT;
+  INSERT INTO usage_day (date, model, tier, key_id, requests, step_units, cost)
+    SELECT date, model, tier, '', requests, step_units, cost FROM usage_day_of_all_keys;
+  DROP TABLE usage_day_of_all_keys;`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

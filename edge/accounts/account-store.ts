@@ -31,6 +31,8 @@ export interface KeyBounds {
   readonly expiresAt: number | null;
   /** Micro-dollars over the key's whole life. */
   readonly spendingLimit: number | null;
+  /** Requests that run or wait at once. */
+  readonly concurrencyLimit: number | null;
   /** Ids of models. */
   readonly models: readonly string[] | null;
   readonly tiers: readonly Tier[] | null;
@@ -71,7 +73,7 @@ export type KeyVerdict =
   | { accepted: false; code: "invalid_api_key" | "scope_not_allowed" };
 
 const KEY_COLUMNS = `key_id, name, scope, last_four, created_at, expires_at, revoked_at,
-  spending_limit, models, tiers, spent, held`;
+  spending_limit, concurrency_limit, models, tiers, spent, held`;
 
 /** One account's rows. Every method is one synchronous piece, safe to repeat. */
 export class AccountStore {
@@ -112,8 +114,8 @@ export class AccountStore {
   insertKey(key: NewKeyRecord): void {
     this.#sql.exec(
       `INSERT OR IGNORE INTO api_key (secret_hash, key_id, name, scope, last_four, created_at,
-         expires_at, revoked_at, spending_limit, models, tiers, budget_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         expires_at, revoked_at, spending_limit, concurrency_limit, models, tiers, budget_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       key.secretHash,
       key.keyId,
       key.name,
@@ -123,6 +125,7 @@ export class AccountStore {
       key.expiresAt,
       key.revokedAt,
       key.spendingLimit,
+      key.concurrencyLimit,
       key.models === null ? null : JSON.stringify(key.models),
       key.tiers === null ? null : JSON.stringify(key.tiers),
       key.keyId,
@@ -156,9 +159,9 @@ export class AccountStore {
   ): KeyRecord | null {
     this.#sql.exec(
       `INSERT OR IGNORE INTO api_key (secret_hash, key_id, last_four, created_at, name, scope,
-         expires_at, spending_limit, models, tiers, spent, held, budget_id)
-       SELECT ?, ?, ?, ?, name, scope, expires_at, spending_limit, models, tiers, spent, held,
-         budget_id
+         expires_at, spending_limit, concurrency_limit, models, tiers, spent, held, budget_id)
+       SELECT ?, ?, ?, ?, name, scope, expires_at, spending_limit, concurrency_limit, models,
+         tiers, spent, held, budget_id
        FROM api_key
        WHERE key_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)`,
       successor.secretHash,
@@ -223,6 +226,7 @@ function toKeyRecord(row: SqlRow): KeyRecord {
     expiresAt: optionalNumberOf(row, "expires_at"),
     revokedAt: optionalNumberOf(row, "revoked_at"),
     spendingLimit: optionalNumberOf(row, "spending_limit"),
+    concurrencyLimit: optionalNumberOf(row, "concurrency_limit"),
     spent: numberOf(row, "spent"),
     held: numberOf(row, "held"),
     models: toList(row, "models"),

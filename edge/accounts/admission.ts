@@ -85,9 +85,8 @@ export function admit(parts: AdmissionParts, order: AdmissionOrder, nowMs: numbe
     const refusal = refuse(verdict.code, message);
     return { outcome: "refused", refusal, limits: null };
   }
-  const { plan } = verdict;
   const decision = decide(parts, order, verdict, nowMs);
-  return { ...decision, limits: readLimits(parts.limits, plan, nowMs) };
+  return { ...decision, limits: readLimits(parts.limits, verdict, nowMs) };
 }
 
 interface Admitted {
@@ -127,6 +126,7 @@ function decide(
     checkPrice(order, plan) ??
     checkSize(order, plan) ??
     checkRates(parts, order, PLANS[plan], nowMs) ??
+    checkConcurrency(parts.ledger, key, PLANS[plan]) ??
     checkAnyMoney(parts, order, key, plan);
   if (refusal !== null) return { outcome: "refused", refusal };
   if (claim !== null) claims.take(claim, requestId, nowMs);
@@ -152,13 +152,17 @@ function checkPrice(
   });
 }
 
-/** The limits of an account of `plan` as they stand. */
-export function readLimits(limits: RateLimits, plan: Plan, nowMs: number): AccountLimits {
+/** The limits of an account as they stand, for one of its keys. */
+function readLimits(
+  limits: RateLimits,
+  { key, plan }: { key: KeyRecord; plan: Plan },
+  nowMs: number,
+): AccountLimits {
   const rule = PLANS[plan];
   return {
     requests: limits.read("requests", rule.requestsPerMinute, nowMs),
     steps: limits.read("steps", rule.stepUnitsPerMinute, nowMs),
-    maxConcurrency: rule.maxConcurrency,
+    maxConcurrency: Math.min(rule.maxConcurrency, key.concurrencyLimit ?? rule.maxConcurrency),
   };
 }
 
@@ -216,7 +220,7 @@ function checkSize(order: AdmissionOrder, plan: Plan): Refusal | null {
 }
 
 function checkRates(
-  { ledger, limits }: AdmissionParts,
+  { limits }: AdmissionParts,
   { maxStepUnits }: AdmissionOrder,
   rule: PlanRule,
   nowMs: number,
@@ -237,13 +241,25 @@ function checkRates(
       metadata: { limit_source: "steps", limit: rule.stepUnitsPerMinute, requested: maxStepUnits },
     });
   }
-  if (ledger.countOpen() >= rule.maxConcurrency) {
-    return refuse("concurrency_exceeded", `At most ${rule.maxConcurrency} requests at once.`, {
-      retryAfterMs: PASSING_RETRY_MS,
-      metadata: { limit_source: "concurrency", limit: rule.maxConcurrency },
-    });
-  }
   return null;
+}
+
+/** The plan's is the account's; a key may have its own within it. */
+function checkConcurrency(ledger: Ledger, key: KeyRecord, rule: PlanRule): Refusal | null {
+  if (ledger.countOpen() >= rule.maxConcurrency) {
+    return tooManyAtOnce(rule.maxConcurrency, "requests", "concurrency");
+  }
+  // Counted only where it is bounded: most keys are not.
+  const limit = key.concurrencyLimit;
+  if (limit === null || ledger.countOpenOf(key.keyId) < limit) return null;
+  return tooManyAtOnce(limit, "requests of this key", "key");
+}
+
+function tooManyAtOnce(limit: number, what: string, source: "concurrency" | "key"): Refusal {
+  return refuse("concurrency_exceeded", `At most ${limit} ${what} at once.`, {
+    retryAfterMs: PASSING_RETRY_MS,
+    metadata: { limit_source: source, limit },
+  });
 }
 
 function checkKeyMoney(key: KeyRecord, amount: number): Refusal | null {

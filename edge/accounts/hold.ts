@@ -23,6 +23,7 @@ export interface Settlement {
   readonly refunded: number;
   readonly model: string;
   readonly tier: Tier;
+  readonly keyId: string;
   /** Step units charged. */
   readonly stepUnits: number;
   /** Step units that were held for and not executed. */
@@ -68,11 +69,12 @@ export function toHold(row: SqlRow): Hold {
 
 /** What a hold has come to, or has not yet. */
 export function toSettlement(hold: Hold, isNew: boolean): Settlement {
-  const { state, captured, amount, unitPrice, maxStepUnits, model, tier } = hold;
+  const { state, captured, amount, unitPrice, maxStepUnits, model, tier, keyId } = hold;
   const stepUnits = unitPrice > 0 ? captured / unitPrice : 0;
   return {
     model,
     tier,
+    keyId,
     stepUnits,
     state,
     cost: captured,

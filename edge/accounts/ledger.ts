@@ -262,6 +262,20 @@ export class Ledger {
     return numberOf(row, "count");
   }
 
+  /** The same of one key, and of those that it follows or that follow it. */
+  countOpenOf(keyId: string): number {
+    const [row = {}] = this.#sql
+      .exec(
+        `SELECT COUNT(*) AS count FROM hold
+         WHERE state IN ('reserved', 'dispatched') AND key_id IN (
+           SELECT key_id FROM api_key
+           WHERE budget_id = (SELECT budget_id FROM api_key WHERE key_id = ?))`,
+        keyId,
+      )
+      .toArray();
+    return numberOf(row, "count");
+  }
+
   /** Tells whether a request runs or waits now. */
   isOpen(requestId: string): boolean {
     return OPEN_STATES.some((state) => state === this.#findHold(requestId)?.state);

@@ -5,7 +5,7 @@ import { numberOf, type Sql, textOf } from "./sql.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** What an account used, by day, model and tier; written with each charge. */
+/** What an account used, by day, model, tier and key; written with each charge. */
 export class UsageLog {
   readonly #sql: Sql;
 
@@ -14,15 +14,16 @@ export class UsageLog {
   }
 
   /** Adds a charge to its day. */
-  add({ model, tier, stepUnits, cost }: Settlement, nowMs: number): void {
+  add({ model, tier, keyId, stepUnits, cost }: Settlement, nowMs: number): void {
     this.#sql.exec(
-      `INSERT INTO usage_day (date, model, tier, requests, step_units, cost)
-       VALUES (?, ?, ?, 1, ?, ?)
-       ON CONFLICT (date, model, tier) DO UPDATE SET requests = requests + 1,
+      `INSERT INTO usage_day (date, model, tier, key_id, requests, step_units, cost)
+       VALUES (?, ?, ?, ?, 1, ?, ?)
+       ON CONFLICT (date, model, tier, key_id) DO UPDATE SET requests = requests + 1,
          step_units = step_units + excluded.step_units, cost = cost + excluded.cost`,
       toDate(nowMs),
       model,
       tier,
+      keyId,
       stepUnits,
       cost,
     );
@@ -32,7 +33,7 @@ export class UsageLog {
   list(days: number, nowMs: number): UsageLine[] {
     return this.#sql
       .exec(
-        "SELECT * FROM usage_day WHERE date > ? ORDER BY date DESC, model, tier",
+        "SELECT * FROM usage_day WHERE date > ? ORDER BY date DESC, model, tier, key_id",
         toDate(nowMs - days * DAY_MS),
       )
       .toArray()
@@ -40,6 +41,7 @@ export class UsageLog {
         date: textOf(row, "date"),
         model: textOf(row, "model"),
         tier: tierSchema.parse(row["tier"]),
+        key_id: textOf(row, "key_id") || null,
         requests: numberOf(row, "requests"),
         step_units: numberOf(row, "step_units"),
         cost: numberOf(row, "cost"),

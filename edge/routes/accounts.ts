@@ -21,6 +21,7 @@ export async function createAccount(context: BodyContext<CreateAccountRequest>):
     scope: "management",
     expiresAt: null,
     spendingLimit: null,
+    concurrencyLimit: null,
     models: null,
     tiers: null,
   });

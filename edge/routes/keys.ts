@@ -21,7 +21,7 @@ import { issueKey, issueSuccessor } from "./issue-key.ts";
  */
 export async function createKey(context: BodyContext<CreateKeyRequest>): Promise<Response> {
   const { accountId } = context.var.caller;
-  const { name, scope, expires_at, spending_limit, models, tiers } = context.var.body;
+  const { name, scope, expires_at, models, tiers, ...limits } = context.var.body;
   const expiresAt = expires_at ? Date.parse(expires_at) : null;
   if (expiresAt !== null && expiresAt <= context.var.platform.now()) {
     throw new ApiError("invalid_parameter", "Invalid 'expires_at': it is past.", {
@@ -32,7 +32,8 @@ export async function createKey(context: BodyContext<CreateKeyRequest>): Promise
     name: name ?? null,
     scope,
     expiresAt,
-    spendingLimit: spending_limit ?? null,
+    spendingLimit: limits.spending_limit ?? null,
+    concurrencyLimit: limits.concurrency_limit ?? null,
     models: models ?? null,
     tiers: tiers ?? null,
   };
@@ -98,6 +99,7 @@ function toApiKey(key: KeyRecord): ApiKey {
     expires_at: toTime(key.expiresAt),
     revoked_at: toTime(key.revokedAt),
     spending_limit: key.spendingLimit,
+    concurrency_limit: key.concurrencyLimit,
     spent: key.spent,
     held: key.held,
     models: key.models === null ? null : [...key.models],

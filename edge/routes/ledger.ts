@@ -29,7 +29,7 @@ export async function readLedger(context: AppContext): Promise<Response> {
   return context.json(page);
 }
 
-/** `GET /v1/usage`: what was executed and charged, by day, model and tier. */
+/** `GET /v1/usage`: what was executed and charged, by day, model, tier and key. */
 export async function readUsage(context: AppContext): Promise<Response> {
   const { days } = parseParameters(usageQuerySchema, context.req.query());
   const accounts = openAccounts(context.env);

@@ -41,6 +41,9 @@ export const createCreditRequestSchema = z.strictObject({
 });
 export type CreateCreditRequest = z.infer<typeof createCreditRequestSchema>;
 
+/** No plan has as many. */
+const MAX_CONCURRENCY_LIMIT = 10_000;
+
 /** Body of `POST /v1/keys`. */
 export const createKeyRequestSchema = z.strictObject({
   name: nameSchema.nullish(),
@@ -49,6 +52,8 @@ export const createKeyRequestSchema = z.strictObject({
   expires_at: z.iso.datetime({ offset: true }).nullish(),
   /** Micro-dollars that the key may spend over its life; without it, all that the account has. */
   spending_limit: z.int().min(0).nullish(),
+  /** Generations that the key may have running or waiting at once, within its plan's. */
+  concurrency_limit: z.int().min(1).max(MAX_CONCURRENCY_LIMIT).nullish(),
   /** Ids of the models that it may use; without it, all of them. */
   models: z.array(z.string().min(1).max(200)).min(1).max(100).nullish(),
   /** The tiers that it may use; a request that names its steps counts as `quality`. */
@@ -87,6 +92,7 @@ export const apiKeySchema = z.strictObject({
   revoked_at: z.iso.datetime().nullable(),
   /** Micro-dollars. */
   spending_limit: z.int().nullable(),
+  concurrency_limit: z.int().nullable(),
   spent: z.int(),
   held: z.int(),
   models: z.array(z.string()).nullable(),

@@ -77,11 +77,13 @@ export const usageQuerySchema = z.strictObject({
   days: z.coerce.number().int().min(1).max(366).default(30),
 });
 
-/** What was executed on one UTC day on one model in one tier. */
+/** What was executed on one UTC day on one model in one tier by one key. */
 export const usageLineSchema = z.strictObject({
   date: z.iso.date(),
   model: z.string(),
   tier: tierSchema,
+  /** Keys that follow one another have a line each; `null` before keys were noted. */
+  key_id: z.string().nullable(),
   requests: z.int(),
   step_units: z.int(),
   cost: z.int(),

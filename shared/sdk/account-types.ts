@@ -1,7 +1,7 @@
 /** What an account's endpoints send and receive; see api-types.ts. */
 import type { Tier } from "./api-types.ts";
 
-/** What an account used, by day, model and tier. */
+/** What an account used, by day, model, tier and key. */
 export interface UsageReport {
   object: "usage";
   balance: number;
@@ -10,6 +10,7 @@ export interface UsageReport {
     date: string;
     model: string;
     tier: Tier;
+    key_id: string | null;
     requests: number;
     step_units: number;
     cost: number;
@@ -52,6 +53,7 @@ export interface ApiKey {
   expires_at: string | null;
   revoked_at: string | null;
   spending_limit: number | null;
+  concurrency_limit: number | null;
   spent: number;
   held: number;
   models: string[] | null;
@@ -78,6 +80,7 @@ export interface CreateKeyRequest {
   scope?: "inference" | "management" | undefined;
   expires_at?: string | null | undefined;
   spending_limit?: number | null | undefined;
+  concurrency_limit?: number | null | undefined;
   models?: string[] | null | undefined;
   tiers?: Tier[] | null | undefined;
 }

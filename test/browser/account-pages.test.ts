@@ -19,10 +19,16 @@ describe("the usage page", () => {
     await go("usage");
     await page.getByRole("cell", { name: "draft" }).waitFor();
     await page.getByRole("cell", { name: "balanced" }).waitFor();
+    const keyed = page.getByRole("table", { name: "Use by day, model, tier and key" });
+    const management = open(stage.stack.demo.management_key);
+    const [line] = (await management.usage()).data;
+    const { data: keys } = await management.keys.list();
+    const name = keys.find(({ id }) => id === line?.key_id)?.name ?? line?.key_id ?? "";
+    expect(await keyed.getByRole("cell", { name, exact: true }).count()).toBe(2);
     expect(await page.locator(".chart rect").count()).toBe(2);
     await page.getByRole("button", { name: "Check the chain" }).click();
     await page.getByText(/All \d+ entries hold\./).waitFor();
-    const report = await open(stage.stack.demo.management_key).usage();
+    const report = await management.usage();
     const spent = report.data.reduce((sum, { cost }) => sum + cost, 0);
     const told = await page.locator("dl div", { hasText: "Spent" }).locator("dd").textContent();
     expect(Number(told?.slice(1))).toBeCloseTo(spent / 1e6, 9);
@@ -36,10 +42,12 @@ describe("the keys page", () => {
     await go("keys");
     await page.getByLabel("Name").fill("from the console");
     await page.getByLabel("Spending limit, $").fill("0.5");
+    await page.getByLabel("At once, most").fill("3");
     await page.getByRole("checkbox", { name: "draft" }).check();
     await page.getByRole("button", { name: "Create" }).click();
     const key = (await page.locator(".secret").textContent()) ?? "";
     const client = open(key);
+    await page.getByRole("cell", { name: "inference in draft, 3 at once" }).waitFor();
     await client.generate({ prompt: "Once", max_tokens: 8, tier: "draft" });
     await client.generate({ prompt: "Once", max_tokens: 8, tier: "quality" }).then(
       () => expect.unreachable(),

@@ -146,6 +146,7 @@ describe("a key", () => {
     [{ name: "" }, "invalid_parameter", "name"],
     [{ expires_at: "tomorrow" }, "invalid_parameter", "expires_at"],
     [{ expires_at: "2020-01-01T00:00:00Z" }, "invalid_parameter", "expires_at"],
+    [{ concurrency_limit: 0 }, "invalid_parameter", "concurrency_limit"],
     [{ nam: "laptop" }, "unknown_parameter", "nam"],
   ] as const)("is not made from %j", async ([json, code, param], { expect }) => {
     const { managementKey } = await createTestAccount(edge);

@@ -1,5 +1,6 @@
 /** What things cost, told before and after they run. */
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { createdApiKeySchema } from "../../shared/contracts/accounts.ts";
 import {
   ledgerPageSchema,
   quoteSchema,
@@ -120,19 +121,28 @@ describe("the tiers", () => {
 });
 
 describe("usage", () => {
-  it("is told by day, model and tier, and is the sum of the charges", async ({ expect }) => {
+  it("is told by day, model, tier and key, and is the sum of the charges", async ({ expect }) => {
     const own = await createTestAccount(edge, { plan: "free", credit: 10_000 });
-    for (const tier of ["draft", "draft", "quality"]) {
-      const json = { prompt: "Once", tier };
-      await edge.send("POST", "/v1/completions", { key: own.inferenceKey, json });
+    const issued = await edge.send("POST", "/v1/keys", { key: own.managementKey, json: {} });
+    const other = createdApiKeySchema.parse(await issued.json());
+    for (const [tier, key] of [
+      ["draft", own.inferenceKey],
+      ["draft", own.inferenceKey],
+      ["quality", own.inferenceKey],
+      ["quality", other.key],
+    ] as const) {
+      await edge.send("POST", "/v1/completions", { key, json: { prompt: "Once", tier } });
     }
     const response = await edge.send("GET", "/v1/usage?days=2", { key: own.managementKey });
     const { data, balance, held } = usageReportSchema.parse(await response.json());
-    expect(data).toMatchObject([
-      { model: "llada-test", tier: "draft", requests: 2, step_units: 4, cost: 40 },
-      { model: "llada-test", tier: "quality", requests: 1, step_units: 2, cost: 40 },
-    ]);
-    expect([balance, held]).toEqual([10_000 - 80, 0]);
+    const draft = { model: "llada-test", tier: "draft", key_id: own.inferenceKeyId };
+    const quality = { model: "llada-test", tier: "quality", requests: 1, step_units: 2, cost: 40 };
+    expect(data).toHaveLength(3);
+    expect(data[0]).toMatchObject({ ...draft, requests: 2, step_units: 4, cost: 40 });
+    for (const key_id of [own.inferenceKeyId, other.id]) {
+      expect(data.slice(1)).toContainEqual(expect.objectContaining({ ...quality, key_id }));
+    }
+    expect([balance, held]).toEqual([10_000 - 120, 0]);
   });
 });
 

@@ -35,6 +35,10 @@ export function CreateKeyForm({
             <input name="limit" type="number" min={0} step="any" placeholder="none" />
           </label>
           <label>
+            At once, most
+            <input name="concurrency" type="number" min={1} max={10_000} placeholder="the plan's" />
+          </label>
+          <label>
             Expires
             <input name="expires" type="date" />
           </label>
@@ -61,6 +65,7 @@ function readForm(form: FormData): CreateKeyRequest {
     name: read("name") || null,
     scope: read("scope") === "management" ? "management" : "inference",
     spending_limit: read("limit") === "" ? null : Math.round(Number(read("limit")) * MICRO_DOLLARS),
+    concurrency_limit: read("concurrency") === "" ? null : Number(read("concurrency")),
     expires_at: read("expires") === "" ? null : `${read("expires")}T23:59:59Z`,
     tiers: tiers.length === 0 ? null : tiers,
   };

@@ -104,6 +104,7 @@ function KeyTable({
               <td>
                 {key.scope}
                 {key.tiers && ` in ${key.tiers.join(", ")}`}
+                {key.concurrency_limit !== null && `, ${key.concurrency_limit} at once`}
               </td>
               <td class="number">
                 {toDollars(key.spent)}

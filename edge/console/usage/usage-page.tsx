@@ -53,7 +53,7 @@ export function UsagePage({ connection }: { readonly connection: Connection }): 
           <>
             <Money report={report} limits={connection.readLimits()} />
             <SpendChart lines={report.data} days={days} />
-            <TierTable report={report} />
+            <TierTable report={report} keys={keys.answer ?? []} />
           </>
         )}
       </section>
@@ -89,16 +89,25 @@ function Money({
   return <Figures rows={rows} />;
 }
 
-function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
+function TierTable({
+  report,
+  keys,
+}: {
+  readonly report: UsageReport;
+  readonly keys: readonly ApiKey[];
+}): JSX.Element {
+  const toName = (keyId: string | null) =>
+    keys.find(({ id }) => id === keyId)?.name ?? keyId ?? "not noted";
   return (
-    <ScrollBox label="Use by day, model and tier">
+    <ScrollBox label="Use by day, model, tier and key">
       <table>
-        <caption class="hidden">Use by day, model and tier</caption>
+        <caption class="hidden">Use by day, model, tier and key</caption>
         <thead>
           <tr>
             <th scope="col">Day</th>
             <th scope="col">Model</th>
             <th scope="col">Tier</th>
+            <th scope="col">Key</th>
             <th scope="col">Requests</th>
             <th scope="col">Step units</th>
             <th scope="col">Cost</th>
@@ -106,10 +115,11 @@ function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
         </thead>
         <tbody>
           {report.data.map((line) => (
-            <tr key={`${line.date} ${line.model} ${line.tier}`}>
+            <tr key={`${line.date} ${line.model} ${line.tier} ${line.key_id}`}>
               <td>{line.date}</td>
               <td>{line.model}</td>
               <td>{line.tier}</td>
+              <td>{toName(line.key_id)}</td>
               <td class="number">{line.requests}</td>
               <td class="number">{line.step_units}</td>
               <td class="number">{toDollars(line.cost)}</td>
@@ -117,7 +127,7 @@ function TierTable({ report }: { readonly report: UsageReport }): JSX.Element {
           ))}
           {report.data.length === 0 && (
             <tr>
-              <td colSpan={6}>Nothing was used yet.</td>
+              <td colSpan={7}>Nothing was used yet.</td>
             </tr>
           )}
         </tbody>

@@ -92,6 +92,7 @@ beforeAll(async () => {
       expiresAt: null,
       revokedAt: null,
       spendingLimit: null,
+      concurrencyLimit: null,
       models: null,
       tiers: null,
     },

@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "vitest";
 import { migrate } from "../../../../edge/accounts/account-schema.ts";
+import { UsageLog } from "../../../../edge/accounts/usage-log.ts";
 import { openSql } from "./open-sql.ts";
 
 describe("an account's tables", () => {
@@ -42,6 +43,22 @@ describe("an account's tables", () => {
       spent: 0,
       held: 0,
     });
+  });
+
+  it("keep what was used before keys were noted, for no key", ({ expect }) => {
+    const sql = openSql();
+    const noted = 9;
+    sql.exec(`DELETE FROM migration WHERE version > ${noted};
+      DROP TABLE usage_day;
+      CREATE TABLE usage_day (
+        date TEXT NOT NULL, model TEXT NOT NULL, tier TEXT NOT NULL, requests INTEGER NOT NULL,
+        step_units INTEGER NOT NULL, cost INTEGER NOT NULL, PRIMARY KEY (date, model, tier)
+      ) STRICT;
+      INSERT INTO usage_day VALUES ('1970-01-01', 'model', 'draft', 2, 8, 80);`);
+    migrate(sql);
+    const line = { date: "1970-01-01", model: "model", tier: "draft" };
+    const sums = { requests: 2, step_units: 8, cost: 80 };
+    expect(new UsageLog(sql).list(1, 0)).toEqual([{ ...line, key_id: null, ...sums }]);
   });
 
   it("count open holds without reading the settled ones", ({ expect }) => {

@@ -13,6 +13,7 @@ function createKey(changes: Partial<NewKeyRecord> = {}): NewKeyRecord {
     expiresAt: null,
     revokedAt: null,
     spendingLimit: null,
+    concurrencyLimit: null,
     models: null,
     tiers: null,
     ...changes,

@@ -66,6 +66,7 @@ describe("a hold", () => {
       state: "captured",
       model: "model",
       tier: "balanced",
+      keyId: "key_1",
       stepUnits: 3,
       cost: 60,
       refunded: 140,
