@@ -5,13 +5,11 @@ import type { Bindings, Platform } from "./environment.ts";
 import { GenerationHost } from "./generations/generation-host.ts";
 import { NodeClient } from "./pool/node-client.ts";
 import { NodePool } from "./pool/node-pool.ts";
+import { NODE_TIMEOUTS } from "./pool/node-timeouts.ts";
 import { createFaultReporter } from "./report-fault.ts";
 
 export { AccountObject } from "./accounts/account-object.ts";
 export { PoolObject } from "./pool/pool-object.ts";
-
-/** A node heartbeats several times a second, and queues a request before it answers. */
-const NODE_TIMEOUTS = { cancelMs: 2_000, firstFrameMs: 5_000, silenceMs: 5_000 };
 
 const now = () => Date.now();
 const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);

@@ -1,7 +1,7 @@
 /**
  * One request to one node.
  *
- * Owns: the grant, the connection, the wait for the first frame, cancelling.
+ * Owns: the grant, the connection, the waits for it and for the first frame, cancelling.
  * Does not own: which node (node-pool.ts), or the frames after the first (node-events.ts).
  */
 import { errorBodySchema } from "#shared/contracts/error-body.ts";
@@ -11,19 +11,10 @@ import { boundSteps } from "#shared/contracts/prices.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
 import { LostNodeError, noReadyNode, toPublicError } from "./node-error.ts";
 import { type NodeEvent, readNodeEvents } from "./node-events.ts";
+import type { NodeTimeouts } from "./node-timeouts.ts";
 
 /** The part of `fetch` that is used here. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-
-/** How long a node may take, milliseconds. */
-export interface NodeTimeouts {
-  /** Until it has taken note of a cancelled generation. */
-  readonly cancelMs: number;
-  /** Until the first frame of a generation. */
-  readonly firstFrameMs: number;
-  /** Longest silence after it, heartbeats counted. */
-  readonly silenceMs: number;
-}
 
 /** One generation that a node is asked for. */
 export interface NodeOrder {
@@ -60,25 +51,31 @@ export class NodeClient {
    *   events are read; so does a node that does not begin.
    * @returns The events, the first of them a frame.
    * @throws {ApiError} `no_ready_node` if the node cannot be reached, `node_failed` if it is late or
-   *   breaks off, `cancelled` if the owner gave it up, else the code of the node's own refusal.
+   *   breaks off, `cancelled` if the owner gave it up, else the code of the node's own refusal. The
+   *   reading throws `deadline_exceeded` when the talk has taken all its time.
    */
   async open(
     url: string,
     order: NodeOrder,
     controller: AbortController,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = !controller.signal.aborted;
+    const late: { message?: string } = {};
+    const giveUp = (message: string) => {
+      if (!controller.signal.aborted) late.message = message;
       controller.abort();
-    }, this.#timeouts.firstFrameMs);
+    };
+    const { connectMs, firstFrameMs } = this.#timeouts;
+    let timer = setTimeout(giveUp, connectMs, "The node did not answer in time.");
     try {
-      return await this.#begin(url, order, controller.signal);
+      const response = await this.#post(`${url}/generations`, order, controller.signal);
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, firstFrameMs, "The node did not begin in time.");
+      return await this.#begin(response, order);
     } catch (error) {
       const isGivenUp = controller.signal.aborted;
       // Whatever it was: a node that is given up must not go on.
       controller.abort();
-      if (isLate) throw new LostNodeError("The node did not begin in time.");
+      if (late.message !== undefined) throw new LostNodeError(late.message);
       if (isGivenUp) throw new ApiError("cancelled", "The client has left.");
       throw error;
     } finally {
@@ -98,17 +95,15 @@ export class NodeClient {
   }
 
   async #begin(
-    url: string,
-    order: NodeOrder,
-    signal: AbortSignal,
+    response: Response,
+    { request, grantSecret, onFailureReceipt }: NodeOrder,
   ): Promise<AsyncGenerator<NodeEvent, void, void>> {
-    const { request, grantSecret, onFailureReceipt } = order;
-    const response = await this.#post(`${url}/generations`, order, signal);
     if (!response.ok || response.body === null) throw await readRefusal(response, request);
     const events = readNodeEvents(response.body, {
       request,
       grantSecret,
       maxSilenceMs: this.#timeouts.silenceMs,
+      maxTotalMs: this.#timeouts.totalMs,
       onFailureReceipt,
     });
     return resume(await firstFrame(events), events);

@@ -32,6 +32,8 @@ export interface ReadNodeEventsOptions {
   readonly grantSecret: string;
   /** Longest silence, heartbeats counted. */
   readonly maxSilenceMs: number;
+  /** Longest time for all of it. */
+  readonly maxTotalMs: number;
   /** Told of the receipt of a generation that failed; that of an answer is in its frame. */
   readonly onFailureReceipt: (receipt: Receipt) => void;
 }
@@ -40,13 +42,14 @@ export interface ReadNodeEventsOptions {
  * Yields what the node says, up to and including `done`.
  *
  * @throws {ApiError} the node's own code when it reports an error; `node_failed` when the stream
- *   ends early, falls silent, breaks the contract, or bears a receipt that does not hold.
+ *   ends early, falls silent, breaks the contract, or bears a receipt that does not hold;
+ *   `deadline_exceeded` when it has no end.
  */
 export async function* readNodeEvents(
   source: ByteStream,
   options: ReadNodeEventsOptions,
 ): AsyncGenerator<NodeEvent, void, void> {
-  const stream = new NodeStream(source, options.maxSilenceMs);
+  const stream = new NodeStream(source, options);
   try {
     for (let heard = await stream.next(); heard !== null; heard = await stream.next()) {
       for (const thing of heard) {
@@ -69,21 +72,21 @@ type Heard = { type: "comment"; text: string } | { type: "data"; data: string };
 /** The bytes of a node's stream as what they say. */
 class NodeStream {
   readonly #reader: ReturnType<ByteStream["getReader"]>;
-  readonly #silence: SilenceWatch;
+  readonly #watch: StreamWatch;
   readonly #parser: EventParser;
   #heard: Heard[] = [];
   #isOver = false;
 
-  constructor(source: ByteStream, maxSilenceMs: number) {
+  constructor(source: ByteStream, { maxSilenceMs, maxTotalMs }: ReadNodeEventsOptions) {
     this.#reader = source.getReader();
-    this.#silence = new SilenceWatch(maxSilenceMs);
+    this.#watch = new StreamWatch(maxSilenceMs, maxTotalMs);
     const onComment = (text: string) => void this.#heard.push({ type: "comment", text });
     this.#parser = new EventParser({ onComment });
   }
 
   /** Events and comments in order, as soon as some arrive; `null` at the end. */
   async next(): Promise<Heard[] | null> {
-    const { done, value } = await this.#silence.watch(this.#reader.read().catch(rethrowBroken));
+    const { done, value } = await this.#watch.watch(this.#reader.read().catch(rethrowBroken));
     this.#isOver = done;
     if (value === undefined) return done ? null : [];
     this.#heard = [];
@@ -93,7 +96,7 @@ class NodeStream {
 
   /** Says that nobody reads any more. */
   close(): void {
-    this.#silence.end();
+    this.#watch.end();
     if (!this.#isOver) this.#reader.cancel().catch(() => undefined);
   }
 }
@@ -102,22 +105,25 @@ function rethrowBroken(cause: unknown): never {
   throw new LostNodeError("The connection to the node broke.", cause);
 }
 
-/** Notices a wait that lasts too long, by one timer for all the waits of a stream. */
-class SilenceWatch {
-  readonly #maxMs: number;
+/** Notices a wait that lasts too long, and a stream that does; by one timer for all of its waits. */
+class StreamWatch {
+  readonly #maxSilenceMs: number;
+  /** Epoch milliseconds. */
+  readonly #endsAt: number;
   readonly #lasted = Promise.withResolvers<never>();
   /** Epoch milliseconds; `null` while nobody waits. */
   #waitsSince: number | null = null;
   #timer: ReturnType<typeof setTimeout>;
 
-  constructor(maxMs: number) {
-    this.#maxMs = maxMs;
+  constructor(maxSilenceMs: number, maxTotalMs: number) {
+    this.#maxSilenceMs = maxSilenceMs;
+    this.#endsAt = Date.now() + maxTotalMs;
     // Between two waits nobody listens.
     this.#lasted.promise.catch(() => undefined);
-    this.#timer = setTimeout(() => this.#look(), maxMs);
+    this.#timer = setTimeout(() => this.#look(), Math.min(maxSilenceMs, maxTotalMs));
   }
 
-  /** What is waited for, or `node_failed` when it does not come in time. */
+  /** What is waited for, or `node_failed` when it does not come in time; see {@link readNodeEvents}. */
   async watch<Value>(awaited: Promise<Value>): Promise<Value> {
     this.#waitsSince = Date.now();
     try {
@@ -132,10 +138,16 @@ class SilenceWatch {
   }
 
   #look(): void {
-    const waitedMs = this.#waitsSince === null ? 0 : Date.now() - this.#waitsSince;
-    if (waitedMs >= this.#maxMs) this.#lasted.reject(new LostNodeError("The node fell silent."));
-    else this.#timer = setTimeout(() => this.#look(), this.#maxMs - waitedMs);
+    const now = Date.now();
+    const silenceEndsAt = (this.#waitsSince ?? now) + this.#maxSilenceMs;
+    if (now >= silenceEndsAt) this.#lasted.reject(new LostNodeError("The node fell silent."));
+    else if (now >= this.#endsAt) this.#lasted.reject(tooLong());
+    else this.#timer = setTimeout(() => this.#look(), Math.min(silenceEndsAt, this.#endsAt) - now);
   }
+}
+
+function tooLong(): ApiError {
+  return new ApiError("deadline_exceeded", "The generation took longer than one may take.");
 }
 
 async function toEvent(heard: Heard, options: ReadNodeEventsOptions): Promise<NodeEvent> {

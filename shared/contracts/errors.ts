@@ -82,7 +82,8 @@ export const ERROR_RULES = {
   overloaded: tooMany,
   no_ready_node: { status: 503, type: "server_error", isRetryable: true },
   node_failed: { status: 502, type: "server_error", isRetryable: true },
-  deadline_exceeded: { status: 504, type: "server_error", isRetryable: true },
+  // Sent again it would take, and cost, as much again.
+  deadline_exceeded: { status: 504, type: "server_error", isRetryable: false },
   // Stripe.
   payments_unavailable: { status: 502, type: "server_error", isRetryable: true },
   session_failed: serverFault,

@@ -9,6 +9,7 @@ import type { AccountStub } from "../../../edge/accounts/account-client.ts";
 import { createAccountId, createApiKey } from "../../../edge/accounts/api-key.ts";
 import { NodeClient } from "../../../edge/pool/node-client.ts";
 import { NodePool } from "../../../edge/pool/node-pool.ts";
+import { NODE_TIMEOUTS } from "../../../edge/pool/node-timeouts.ts";
 import { errorBodySchema, toErrorBody } from "../../../shared/contracts/error-body.ts";
 import { ApiError } from "../../../shared/contracts/errors.ts";
 import { openSql } from "./accounts/open-sql.ts";
@@ -98,11 +99,10 @@ beforeAll(async () => {
     },
     { kind: "credit", amount: CREDIT, reference: "start" },
   );
-  const timeouts = { cancelMs: 1_000, firstFrameMs: 1_000, silenceMs: 1_000 };
   const platform = {
     now: Date.now,
     randomBytes,
-    nodes: new NodePool(new NodeClient(refuse, Date.now, timeouts), Date.now, () => 0),
+    nodes: new NodePool(new NodeClient(refuse, Date.now, NODE_TIMEOUTS), Date.now, () => 0),
     reportFault: (report: unknown) => faults.push(report),
   };
   const edge: App = createApp(platform);

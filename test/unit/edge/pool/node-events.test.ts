@@ -39,6 +39,7 @@ function openSource() {
     request,
     grantSecret,
     maxSilenceMs: 1_000,
+    maxTotalMs: 60_000,
     onFailureReceipt,
   });
   return {

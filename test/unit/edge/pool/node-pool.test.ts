@@ -4,7 +4,13 @@ import { NodePool } from "../../../../edge/pool/node-pool.ts";
 import { createNodeRequest } from "./node-request.ts";
 import { createHeartbeat, createModel, createScriptedPool } from "./scripted-pool.ts";
 
-const timeouts = { cancelMs: 500, firstFrameMs: 1_000, silenceMs: 1_000 };
+const timeouts = {
+  cancelMs: 500,
+  connectMs: 1_000,
+  firstFrameMs: 1_000,
+  silenceMs: 1_000,
+  totalMs: 60_000,
+};
 const QUEUED = 'data: {"type":"queued","ahead":0}\n\n';
 
 /** An edge over nodes that say `firstEvent` and hold the line, on a clock of its own. */
