@@ -1,3 +1,4 @@
+import { cancelSoakPart } from "./edge/cancel-soak-part.ts";
 import { edgePart } from "./edge/edge-part.ts";
 import { floorPart } from "./engine/floor-part.ts";
 import { forwardPart } from "./engine/forward-part.ts";
@@ -18,4 +19,5 @@ export const PARTS: readonly BenchPart[] = [
   floorPart,
   soakPart,
   edgePart,
+  cancelSoakPart,
 ];

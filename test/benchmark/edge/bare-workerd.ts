@@ -33,6 +33,8 @@ export default {
 export interface BareWorkerd {
   /** Without a slash at the end. */
   readonly url: string;
+  /** Of the operating system. */
+  readonly processId: number;
   /** Stops it and removes its state. */
   stop(): Promise<void>;
 }
@@ -54,8 +56,10 @@ export async function startBareWorkerd(
     await mkdir(join(directory, "state"));
     await createTables(directory);
     const { child, url } = await serve(directory, modules, bindings);
+    if (child.pid === undefined) throw new Error("workerd has no process.");
     return {
       url,
+      processId: child.pid,
       async stop() {
         await stopChild(child);
         await rm(directory, { recursive: true });

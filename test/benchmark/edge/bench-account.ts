@@ -7,6 +7,8 @@ import { findBrokenEntry } from "../../../shared/contracts/ledger-chain.ts";
 /** Micro-dollars; no run uses it up. */
 const CREDIT = 1_000_000_000_000;
 const PAGE_LENGTH = 100;
+/** A receipt that a node posts beside an answer stands after half of it. */
+const SETTLING_MS = 60_000;
 
 export interface BenchAccount {
   readonly accountId: string;
@@ -19,6 +21,12 @@ export interface BenchAccount {
    *   micro-dollars each, no more and no less.
    */
   checkCharges(count: number, cost: number): Promise<void>;
+  /**
+   * Waits until nothing is held, a minute at most, and reads the whole ledger.
+   *
+   * @throws Error unless it is unbroken and its entries come to the balance.
+   */
+  checkSettled(): Promise<void>;
 }
 
 /** Opens an account of the largest plan. */
@@ -35,6 +43,18 @@ export async function openBenchAccount(
     accountId: account.id,
     inferenceKey: key.key,
     inferenceKeyId: key.id,
+    async checkSettled() {
+      const endsAt = performance.now() + SETTLING_MS;
+      let ledger = await readLedger(edgeUrl, account.management_key);
+      while (ledger.held > 0 && performance.now() < endsAt) {
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        ledger = await readLedger(edgeUrl, account.management_key);
+      }
+      const { balance, held, entries } = ledger;
+      const sum = entries.reduce((total, { amount }) => total + amount, 0);
+      if (held === 0 && sum === balance && findBrokenEntry(entries, account.id) === null) return;
+      throw new Error(`The ledger does not balance: ${sum} of ${balance}, ${held} held.`);
+    },
     async checkCharges(count, cost) {
       const { balance, held, entries } = await readLedger(edgeUrl, account.management_key);
       const charges = entries.filter(({ kind }) => kind === "charge");
