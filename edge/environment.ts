@@ -29,7 +29,7 @@ export interface Bindings {
   /** Until a hold that nobody settled expires, and how long its receipt is waited for then. */
   readonly HOLD_LIFETIME_MS: string;
   readonly RECEIPT_GRACE_MS: string;
-  /** How long a request without a deadline waits for a node, milliseconds. */
+  /** How long a request waits for a node where it has no deadline, or for the same one before it, milliseconds. */
   readonly NODE_WAIT_MS: string;
   /** How long a generation runs on with nobody reading, and how long its events are kept after its end. */
   readonly READER_GRACE_MS: string;

@@ -19,6 +19,9 @@ import { openAccounts } from "../open-accounts.ts";
 import { toLimitHeaders } from "./limit-headers.ts";
 import { poolOf } from "./pool-of.ts";
 
+/** How often a request asks whether it is its turn. */
+const TURN_INTERVAL_MS = 500;
+
 /** What a client wants generated. */
 export interface GenerationWish {
   /** As the client named it; none and `default` mean whatever is served. */
@@ -94,6 +97,30 @@ export async function holdPrice(
   return admission.outcome === "admitted"
     ? { model, tier, parameters, unitPrice: admission.unitPrice, earlier: null }
     : { model, tier, parameters, unitPrice: 0, earlier: admission.earlier };
+}
+
+/**
+ * The same for a request that cannot join the one of its claim that runs: waits until that one has ended,
+ * no longer than for a node. A stock SDK gives up after few tries, sooner than a generation ends.
+ *
+ * @throws {ApiError} what {@link holdPrice} throws; `idempotency_in_progress` if it runs on.
+ */
+export async function holdPriceInTurn(
+  context: AppContext,
+  id: string,
+  wish: GenerationWish,
+  claim: Claim | null,
+): Promise<HeldPrice> {
+  const { platform, clientSignal } = context.var;
+  const endsAt = platform.now() + Number(context.env.NODE_WAIT_MS);
+  for (;;) {
+    // Of several tries the last one's time is told.
+    context.var.spans.splice(0);
+    const held = await holdPrice(context, id, wish, claim);
+    if (held.earlier?.kind !== "running") return held;
+    if (platform.now() >= endsAt || clientSignal.aborted) throw inProgress();
+    await new Promise((resolve) => setTimeout(resolve, TURN_INTERVAL_MS));
+  }
 }
 
 /** Says that the request of the same claim still runs, where it cannot be joined. */

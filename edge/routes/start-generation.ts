@@ -17,7 +17,7 @@ import type { AppContext } from "../environment.ts";
 import { openTab } from "../generations/open-tab.ts";
 import { openAccounts } from "../open-accounts.ts";
 import { toRemainingTime } from "../pool/remaining-time.ts";
-import { type GenerationWish, holdPrice, inProgress } from "./hold-price.ts";
+import { type GenerationWish, holdPriceInTurn } from "./hold-price.ts";
 import { poolOf } from "./pool-of.ts";
 import { readClaim } from "./read-claim.ts";
 import { replay } from "./replay.ts";
@@ -43,8 +43,7 @@ export async function startGeneration(
   context.executionCtx.waitUntil(ended);
   try {
     const claim = readClaim(context.req.raw.headers, context.req.path, wish.body);
-    const { model, tier, parameters, earlier } = await holdPrice(context, id, wish, claim);
-    if (earlier?.kind === "running") throw inProgress();
+    const { model, tier, parameters, earlier } = await holdPriceInTurn(context, id, wish, claim);
     if (earlier?.kind === "answered") {
       const kept = earlier.answer;
       end(Promise.resolve());
