@@ -122,6 +122,9 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO usage_day (date, model, tier, key_id, requests, step_units, cost)
     SELECT date, model, tier, '', requests, step_units, cost FROM usage_day_of_all_keys;
   DROP TABLE usage_day_of_all_keys;`,
+  // A day's settled holds are in no index that is read every second.
+  `DROP INDEX hold_state;
+  CREATE INDEX hold_open ON hold (key_id) WHERE state IN ('reserved', 'dispatched');`,
 ];
 
 /** Brings the tables up to date. Runs in one transaction of the caller's. */

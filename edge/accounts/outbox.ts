@@ -16,15 +16,18 @@ export class Outbox {
     this.#sql = sql;
   }
 
-  /** The oldest entries that wait, as messages. */
+  /**
+   * The oldest entries that wait, as messages. The outbox is read first and whole entries are looked up:
+   * left to itself, SQLite reads every entry that there ever was.
+   */
   read(limit: number): UsageMessage[] {
     return this.#sql
       .exec(
         `SELECT account_id, entry.sequence, kind, entry.amount, balance_after, reference,
            entry.created_at, key_id, model, tier, captured / unit_price AS step_units
-         FROM outbox JOIN entry ON entry.sequence = outbox.sequence JOIN account
+         FROM outbox CROSS JOIN entry ON entry.sequence = outbox.sequence CROSS JOIN account
          LEFT JOIN hold ON kind = 'charge' AND request_id = reference
-         ORDER BY entry.sequence LIMIT ?`,
+         ORDER BY outbox.sequence LIMIT ?`,
         limit,
       )
       .toArray()
