@@ -7,7 +7,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LedgerEntry } from "#shared/contracts/ledger.ts";
 import { PLANS } from "#shared/contracts/plans.ts";
-import type { UsageMessage } from "#shared/contracts/usage-message.ts";
+import { MAX_MESSAGE_ENTRIES, type UsageMessage } from "#shared/contracts/usage-message.ts";
 import type { EntrySums, LedgerView, UsageView } from "./account-client.ts";
 import { migrate } from "./account-schema.ts";
 import {
@@ -40,8 +40,6 @@ const REPORT_GRACE_MS = 30_000;
 /** Entries wait so long for others to be sent with them, and after a failure. */
 const FLUSH_DELAY_MS = 1_000;
 const FLUSH_RETRY_MS = 30_000;
-/** A queue takes no more at once. */
-const MAX_FLUSHED = 100;
 
 /** One account. Every method may be called again after a lost answer: nothing happens twice. */
 export class AccountObject extends DurableObject<AccountBindings> {
@@ -201,13 +199,13 @@ export class AccountObject extends DurableObject<AccountBindings> {
     await this.#flush();
   }
 
-  /** Sends all that waits, as many at once as the queue takes; what it did not get waits on. */
+  /** Sends all that waits, as much at once as a message takes; what the queue did not get waits on. */
   async #flush(): Promise<void> {
-    const read = () => this.#outbox.read(MAX_FLUSHED);
+    const read = () => this.#outbox.read(MAX_MESSAGE_ENTRIES);
     try {
-      for (let messages = read(); messages.length > 0; messages = read()) {
-        await this.env.USAGE_QUEUE.sendBatch(messages.map((body) => ({ body })));
-        this.#outbox.remove(messages);
+      for (let entries = read(); entries.length > 0; entries = read()) {
+        await this.env.USAGE_QUEUE.send(entries);
+        this.#outbox.remove(entries);
       }
       this.#flushDelayMs = FLUSH_DELAY_MS;
     } catch (error) {

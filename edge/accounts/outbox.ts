@@ -4,9 +4,18 @@
  * A trigger puts each entry here in the transaction that writes it, so none is ever missed; it leaves
  * when the queue has it, so one may be sent twice. Does not own: sending (account-object.ts).
  */
+import { ledgerEntryKindSchema } from "#shared/contracts/ledger.ts";
 import { BLOCK_LENGTH, type BlockSum } from "#shared/contracts/reconciliation.ts";
-import { type UsageMessage, usageMessageSchema } from "#shared/contracts/usage-message.ts";
-import { numberOf, type Sql } from "./sql.ts";
+import { tierSchema } from "#shared/contracts/tier-names.ts";
+import type { UsageEntry } from "#shared/contracts/usage-message.ts";
+import {
+  numberOf,
+  optionalNumberOf,
+  optionalTextOf,
+  type Sql,
+  type SqlRow,
+  textOf,
+} from "./sql.ts";
 
 /** The outbox of one account. */
 export class Outbox {
@@ -17,10 +26,10 @@ export class Outbox {
   }
 
   /**
-   * The oldest entries that wait, as messages. The outbox is read first and whole entries are looked up:
+   * The oldest entries that wait, as a message has them. The outbox is read first and whole entries are looked up:
    * left to itself, SQLite reads every entry that there ever was.
    */
-  read(limit: number): UsageMessage[] {
+  read(limit: number): UsageEntry[] {
     return this.#sql
       .exec(
         `SELECT account_id, entry.sequence, kind, entry.amount, balance_after, reference,
@@ -31,12 +40,12 @@ export class Outbox {
         limit,
       )
       .toArray()
-      .map((row) => usageMessageSchema.parse(row));
+      .map(toUsageEntry);
   }
 
-  /** Forgets what the queue has: messages as {@link read} gave them, and none but those. */
-  remove(messages: readonly UsageMessage[]): void {
-    const sequences = messages.map(({ sequence }) => sequence);
+  /** Forgets what the queue has: entries as {@link read} gave them, and none but those. */
+  remove(entries: readonly UsageEntry[]): void {
+    const sequences = entries.map(({ sequence }) => sequence);
     this.#sql.exec(
       "DELETE FROM outbox WHERE sequence BETWEEN ? AND ?",
       Math.min(...sequences),
@@ -72,4 +81,20 @@ export class Outbox {
   hasAny(): boolean {
     return this.#sql.exec("SELECT 1 FROM outbox LIMIT 1").toArray().length > 0;
   }
+}
+
+function toUsageEntry(row: SqlRow): UsageEntry {
+  return {
+    account_id: textOf(row, "account_id"),
+    sequence: numberOf(row, "sequence"),
+    kind: ledgerEntryKindSchema.parse(row["kind"]),
+    amount: numberOf(row, "amount"),
+    balance_after: numberOf(row, "balance_after"),
+    reference: textOf(row, "reference"),
+    created_at: numberOf(row, "created_at"),
+    key_id: optionalTextOf(row, "key_id"),
+    model: optionalTextOf(row, "model"),
+    tier: row["tier"] === null ? null : tierSchema.parse(row["tier"]),
+    step_units: optionalNumberOf(row, "step_units"),
+  };
 }

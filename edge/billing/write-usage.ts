@@ -1,11 +1,15 @@
-import { type UsageMessage, usageMessageSchema } from "#shared/contracts/usage-message.ts";
+import { usageMessageSchema } from "#shared/contracts/usage-message.ts";
 
+/** One statement for a message, however many entries it has. */
 const INSERT = `INSERT OR IGNORE INTO usage (account_id, sequence, kind, amount, balance_after,
-  reference, created_at, key_id, model, tier, step_units) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    reference, created_at, key_id, model, tier, step_units)
+  SELECT value->>'account_id', value->>'sequence', value->>'kind', value->>'amount',
+    value->>'balance_after', value->>'reference', value->>'created_at', value->>'key_id',
+    value->>'model', value->>'tier', value->>'step_units' FROM json_each(?)`;
 
 /**
- * Writes messages of the usage queue to the usage table, all or none. A message that was written
- * before changes nothing.
+ * Writes messages of the usage queue to the usage table, all or none. An entry that was written before
+ * changes nothing.
  *
  * @returns How many were no messages and were left out.
  */
@@ -17,23 +21,7 @@ export async function writeUsage(
   const messages = parsed.flatMap(({ data }) => (data === undefined ? [] : [data]));
   const insert = database.prepare(INSERT);
   if (messages.length > 0) {
-    await database.batch(messages.map((message) => insert.bind(...toValues(message))));
+    await database.batch(messages.map((entries) => insert.bind(JSON.stringify(entries))));
   }
   return bodies.length - messages.length;
-}
-
-function toValues(message: UsageMessage): (string | number | null)[] {
-  return [
-    message.account_id,
-    message.sequence,
-    message.kind,
-    message.amount,
-    message.balance_after,
-    message.reference,
-    message.created_at,
-    message.key_id,
-    message.model,
-    message.tier,
-    message.step_units,
-  ];
 }

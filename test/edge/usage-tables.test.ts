@@ -16,7 +16,7 @@ afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
 const PATIENCE = { timeout: 15_000, interval: 200 };
 
 describe("the usage table", () => {
-  it("gets every entry of every account, and a message that comes twice once", async ({
+  it("gets every entry of every account, and an entry that comes twice once", async ({
     expect,
   }) => {
     const account = await createTestAccount(edge, { plan: "free", credit: 5_000 });
@@ -35,9 +35,13 @@ describe("the usage table", () => {
       { sequence: 2, ...charge, tier: "draft", amount: -20, reference: ids[0] },
       { sequence: 3, ...charge, tier: "quality", amount: -40, reference: ids[1] },
     ]);
-    await edge.sendUsage(rows[1]);
-    await edge.sendUsage({ ...rows[1], sequence: 4 });
+    await edge.sendUsage([rows[1]]);
+    await edge.sendUsage([rows[2], { ...rows[1], sequence: 4 }]);
     await edge.sendUsage("no message");
+    await edge.sendUsage([
+      { ...rows[1], sequence: 5 },
+      { ...rows[1], sequence: "six" },
+    ]);
     await expect.poll(() => edge.readUsageRows(accountId), PATIENCE).toHaveLength(4);
     expect((await edge.readUsageRows(accountId)).slice(0, 3)).toEqual(rows);
     await expect.poll(() => edge.log.join(), PATIENCE).toContain("usage_not_understood");
