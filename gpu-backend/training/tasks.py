@@ -60,7 +60,8 @@ MAX_LENGTH = 256
 SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
 NOISE_STRATIFIED = True
-NUMBERS_ONLY_SHARE = 0.5  # of the arithmetic answers in which nothing but numbers is masked
+ONE_NUMBER_SHARE = 0.5  # of the arithmetic answers in which one number is masked, wherever it stands
+NUMBERS_ONLY_SHARE = 0.2  # of them in which nothing but numbers is masked
 RESULT_SHARE = 0.75  # of the equations in which the result is masked; else an operand
 
 STORY_REQUESTS = [
@@ -235,14 +236,29 @@ class Corpus:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             maskable[row, len(prompt) :] = True
         foretold = maskable.clone()
+        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
         if task in ("arithmetic_chat", "sum_chat"):
             for row, (prompt, answer) in enumerate(rows):
-                if self.random.random() < NUMBERS_ONLY_SHARE:
-                    maskable[row] = False
-                    columns = sum(self.number_columns(answer, len(prompt)), [])
-                    maskable[row, [column for column in columns if column < length]] = True
-        noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
+                self.mask_numbers(ids[row], self.number_columns(answer, len(prompt)), maskable[row], noise[row])
         return Batch(ids, maskable, foretold, noise, supervised=True)
+
+    def mask_numbers(self, ids, numbers, maskable, noise):
+        """
+        Has some answers teach arithmetic alone. `numbers`: columns of each; changes `maskable` `[L]` and `noise` `[]`.
+
+        One number masked wherever it stands follows from what is left: nothing to guess, and nothing to copy from the
+        answer itself.
+        """
+        numbers = [columns for columns in numbers if columns[-1] < len(ids)]
+        kind = self.random.random()
+        if not numbers or kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE:
+            return
+        if kind < ONE_NUMBER_SHARE:
+            chosen = ids[self.random.choice(numbers)].tolist()
+            numbers = [columns for columns in numbers if ids[columns].tolist() == chosen]
+            noise.fill_(1.0)
+        maskable.fill_(False)
+        maskable[sum(numbers, [])] = True
 
     def next_story_chat(self):
         index = self.random.randrange(len(self.stories))
