@@ -116,5 +116,7 @@ describe("a wrong request", () => {
     const answer = await send({ messages, max_tokens: 8 });
     expect(answer.status).toBe(200);
     expect(stack.log()).not.toContain("unhandled");
+    // Nor was anything of it written down.
+    expect(stack.log()).not.toMatch(/Hello|word word|unm_/);
   });
 });

@@ -143,6 +143,38 @@ describe("a pool that is full and one that is empty", () => {
   });
 });
 
+describe("the log", () => {
+  it("has nothing that a customer wrote, was told or holds, whatever fails", async ({ expect }) => {
+    const secret = "the moon is made of marzipan";
+    const wish = (body: object) =>
+      JSON.parse(JSON.stringify(body).replace(/"(a|Hi)"/, `"${secret}"`));
+    const failures: NodeScript[] = [
+      (exchange) => exchange.refuse("internal_error"),
+      (exchange) => exchange.sendRaw(`data: ${secret}\n\n`),
+      (exchange) => {
+        exchange.send({ type: "queued", ahead: 0 });
+        exchange.send(stepFrame(1, secret));
+        setTimeout(exchange.destroy, 20);
+      },
+      async (exchange) => {
+        exchange.send(stepFrame(1, secret));
+        await exchange.fail("session_failed", 1);
+      },
+    ];
+    for (const script of failures) {
+      play(script);
+      for (const [path, body] of ROUTES) {
+        const response = await send(path, wish(body), { "idempotency-key": `${secret} ${path}` });
+        expect(response.status).toBeGreaterThanOrEqual(500);
+        await response.body?.cancel();
+      }
+    }
+    const log = edge.log.join("\n");
+    expect(log).toContain('"event":"fault"');
+    expect(log).not.toMatch(/marzipan|unm_test_/);
+  });
+});
+
 describe("a page of another origin", () => {
   const origin = { origin: "https://elsewhere.example" };
 
