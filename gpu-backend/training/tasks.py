@@ -32,13 +32,13 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 500,
+    "stories": 450,
     "story_chat": 450,
-    "arithmetic": 150,
-    "arithmetic_chat": 1050,
-    "equations": 800,
-    "sum_chat": 300,
-    "couplets": 600,
+    "arithmetic": 100,
+    "arithmetic_chat": 900,
+    "equations": 600,
+    "sum_chat": 250,
+    "couplets": 1000,
     "couplet_chat": 40,
     "talk_chat": 120,
 }
