@@ -10,6 +10,7 @@ import { createAccountId, createApiKey } from "../../../edge/accounts/api-key.ts
 import { NodeClient } from "../../../edge/pool/node-client.ts";
 import { NodePool } from "../../../edge/pool/node-pool.ts";
 import { NODE_TIMEOUTS } from "../../../edge/pool/node-timeouts.ts";
+import type { KeyScope } from "../../../shared/contracts/accounts.ts";
 import { errorBodySchema, toErrorBody } from "../../../shared/contracts/error-body.ts";
 import { ApiError } from "../../../shared/contracts/errors.ts";
 import { openSql } from "./accounts/open-sql.ts";
@@ -58,6 +59,7 @@ interface App {
 let send: (request: Request) => Promise<Response>;
 let account: AccountStub;
 let key: string;
+let managementKey: string;
 const faults: unknown[] = [];
 
 beforeAll(async () => {
@@ -74,31 +76,21 @@ beforeAll(async () => {
   const lifetimes = { HOLD_LIFETIME_MS: "900000", RECEIPT_GRACE_MS: "900000" };
   account = new AccountObject({ storage: openStorage() }, lifetimes);
   const accountId = createAccountId(randomBytes);
-  const issued = await createApiKey({
-    environment: "test",
-    accountId,
-    tagSecret: TAG_SECRET,
-    randomBytes,
-  });
-  key = issued.key;
+  const issue = async (scope: KeyScope) => {
+    const format = { environment: "test", accountId, tagSecret: TAG_SECRET, randomBytes } as const;
+    const { key: text, ...issued } = await createApiKey(format);
+    const bounds = { spendingLimit: null, concurrencyLimit: null, models: null, tiers: null };
+    const times = { createdAt: 0, expiresAt: null, revokedAt: null };
+    return { text, record: { ...issued, ...bounds, ...times, name: null, scope } };
+  };
+  const [inference, management] = [await issue("inference"), await issue("management")];
+  [key, managementKey] = [inference.text, management.text];
   await account.createAccount(
     { accountId, name: null, plan: "scale", createdAt: 0 },
-    {
-      keyId: issued.keyId,
-      secretHash: issued.secretHash,
-      lastFour: issued.lastFour,
-      name: null,
-      scope: "inference",
-      createdAt: 0,
-      expiresAt: null,
-      revokedAt: null,
-      spendingLimit: null,
-      concurrencyLimit: null,
-      models: null,
-      tiers: null,
-    },
+    inference.record,
     { kind: "credit", amount: CREDIT, reference: "start" },
   );
+  await account.createKey(management.record);
   const platform = {
     now: Date.now,
     randomBytes,
@@ -175,6 +167,54 @@ const flipped = fc.tuple(valid, fc.nat(), fc.nat({ max: 255 })).map(([bytes, at,
 });
 const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 
+const keyWish = { name: "a", scope: "inference", spending_limit: 1, tiers: ["draft"] };
+const MANAGEMENT_FIELDS = [
+  ...["name", "scope", "expires_at", "spending_limit", "concurrency_limit", "models", "tiers"],
+  ...[
+    "overlap_seconds",
+    "amount",
+    "success_url",
+    "cancel_url",
+    "grant",
+    "signed_receipt",
+    "sent_at",
+  ],
+  ...["url", "model", "nodes", "__proto__", ""],
+];
+const MANAGEMENT_PATHS = [
+  ...["/v1/keys", "/v1/keys/key_0000000000/rotate", "/v1/keys/%F0/rotate", "/v1/top-ups"],
+  ...["/internal/receipts", "/internal/nodes/heartbeat", "/internal/stripe-events"],
+  ...["/v1/accounts", "/v1/accounts/acct_1/credits", "/v1/accounts/acct_1/reconciliation"],
+  ...["/v1/generations/gen_1/cancel", "/v1/generations/%00/cancel"],
+];
+
+const mutatedManagement = fc
+  .array(fc.tuple(fc.constantFrom(...MANAGEMENT_FIELDS), oddity), { maxLength: 4 })
+  .map((changes) => {
+    const kept = Object.entries(keyWish).map(([name, value]) => [name, JSON.stringify(value)]);
+    const pairs = [...kept, ...changes].map(([name, text]) => `${JSON.stringify(name)}:${text}`);
+    return Buffer.from(`{${pairs.join(",")}}`);
+  });
+
+const managementRequest = fc.record({
+  path: fc.constantFrom(...MANAGEMENT_PATHS),
+  body: fc.oneof({ weight: 4, arbitrary: mutatedManagement }, cut, flipped, noise),
+});
+
+/** A value of a query or of a path: what no reader of numbers and ids expects. */
+const readRequest = fc
+  .tuple(
+    fc.constantFrom(
+      ...["/v1/ledger?after=", "/v1/ledger?limit=", "/v1/usage?days=", "/v1/keys?after="],
+      ...["/v1/models/", "/v1/generations/", "/v1/keys?limit="],
+    ),
+    fc.oneof(
+      fc.string({ unit: "binary", maxLength: 20 }).map(encodeURIComponent),
+      fc.constantFrom("-1", "1e400", "0x10", "9007199254740993", "NaN", "1;2", "%", "%F0", "%00"),
+    ),
+  )
+  .map(([path, value]) => path + value);
+
 const wrongRequest = fc.record({
   path: fc.constantFrom(...PATHS),
   body: fc.oneof({ weight: 6, arbitrary: mutated }, cut, flipped, noise),
@@ -230,5 +270,31 @@ describe("malformed requests", () => {
     // What is refused is refused for reasons of its own, not all for the same one.
     expect(statuses.get(400)).toBeGreaterThan(REQUEST_COUNT / 2);
     expect(statuses.get(415)).toBeGreaterThan(0);
+  });
+
+  it("of keys, money and nodes are answered or refused in that shape, and no money moves", {
+    timeout: 600_000,
+  }, async ({ expect }) => {
+    const checkAnswer = async (request: Request) => {
+      const response = await send(request);
+      const text = await response.text();
+      expect(response.status, text).toBeLessThan(500);
+      if (response.status >= 400) errorBodySchema.parse(JSON.parse(text));
+    };
+    const authorization = `Bearer ${managementKey}`;
+    const posts = fc.asyncProperty(managementRequest, async ({ path, body }) => {
+      const headers = { authorization, "content-type": "application/json" };
+      const init = { method: "POST", headers, body: Uint8Array.from(body) };
+      await checkAnswer(new Request(`http://edge${path}`, init));
+    });
+    const reads = fc.asyncProperty(readRequest, async (path) => {
+      await checkAnswer(new Request(`http://edge${path}`, { headers: { authorization } }));
+    });
+    const runs = { numRuns: REQUEST_COUNT / 2, seed: 11, endOnFailure: true };
+    await fc.assert(posts, runs);
+    await fc.assert(reads, runs);
+    expect(faults).toEqual([]);
+    const { purse } = await account.readLedger(null, 10);
+    expect(purse).toEqual({ balance: CREDIT, held: 0 });
   });
 });
