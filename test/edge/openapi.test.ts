@@ -1,11 +1,31 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { OPERATIONS } from "../../edge/routes/openapi-operations.ts";
 import { ERROR_RULES } from "../../shared/contracts/errors.ts";
-import { readError, startTestEdge, type TestEdge } from "./edge-harness.ts";
+import { createTestAccount, readError, startTestEdge, type TestEdge } from "./edge-harness.ts";
 
 interface Document {
   openapi: string;
-  paths: Record<string, Record<string, { requestBody?: { content: Record<string, object> } }>>;
+  paths: Record<string, Record<string, DocumentedOperation>>;
+}
+
+type Content = Record<string, { schema: object }>;
+
+interface DocumentedOperation {
+  parameters: { name: string; schema: object }[];
+  requestBody?: { content: Content };
+  responses: Record<string, { content: Content }>;
+}
+
+/** Formats are a hint in JSON Schema; what they say is checked by the schemas that it was made from. */
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
+
+/** Every value of a key, at any depth. */
+function findAll(value: unknown, key: string): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    name === key ? [inner] : findAll(inner, key),
+  );
 }
 
 let edge: TestEdge;
@@ -37,6 +57,34 @@ describe("the OpenAPI document", () => {
       expect(error).toMatchObject({ status: 401, code: "missing_api_key" });
     },
   );
+
+  it("is made of JSON Schemas of 2020-12, whose references are in it", ({ expect }) => {
+    const schemas = findAll(document, "schema");
+    expect(schemas.length).toBeGreaterThan(50);
+    for (const reference of new Set(findAll(document, "$ref"))) {
+      const steps = String(reference).replace(/^#\//, "").split("/");
+      const target = steps.reduce<unknown>((at, step) => Object(at)[step], document);
+      expect(target, String(reference)).toBeTypeOf("object");
+    }
+    for (const schema of schemas) {
+      expect(ajv.validateSchema(schema as object), JSON.stringify(ajv.errors)).toBe(true);
+    }
+  });
+
+  it.for([
+    ["/v1/keys", "managementKey"],
+    ["/v1/ledger", "managementKey"],
+    ["/v1/usage", "managementKey"],
+    ["/v1/tiers", "inferenceKey"],
+    ["/v1/models", "inferenceKey"],
+  ] as const)("says of %s what is answered", async ([path, name], { expect }) => {
+    const { [name]: key } = await createTestAccount(edge);
+    const answer = await (await edge.send("GET", path, { key })).json();
+    const { content } = document.paths[path]?.["get"]?.responses["200"] ?? {};
+    const schema = content?.["application/json"]?.schema ?? {};
+    expect(ajv.validate(schema, answer), JSON.stringify(ajv.errors)).toBe(true);
+    expect(ajv.validate(schema, {})).toBe(false);
+  });
 
   it("tells every path that a wrong method finds", async ({ expect }) => {
     for (const path of Object.keys(document.paths)) {

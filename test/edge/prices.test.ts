@@ -187,6 +187,11 @@ const scopes = ["management"] as const;
 testRouteSecurity(() => edge, { method: "GET", path: "/v1/ledger", scopes });
 testRouteSecurity(() => edge, { method: "GET", path: "/v1/usage", scopes });
 testRouteSecurity(() => edge, {
+  method: "GET",
+  path: "/v1/tiers",
+  scopes: ["inference", "management"],
+});
+testRouteSecurity(() => edge, {
   method: "POST",
   path: "/v1/quote",
   json: { prompt: "Once" },
