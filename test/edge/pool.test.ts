@@ -1,7 +1,9 @@
 /** Who may join the pool, what a scaler is told, and what waits for a node. */
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { ledgerPageSchema } from "../../shared/contracts/billing.ts";
 import { scalingAnswerSchema } from "../../shared/contracts/pool.ts";
 import { signToken } from "../../shared/contracts/signed-token.ts";
+import { startHeart } from "../support/node-heart.ts";
 import {
   createTestAccount,
   readError,
@@ -14,6 +16,8 @@ import { TEST_SECRETS } from "./test-secrets.ts";
 
 const SCALING_SECRET = "the-secret-of-a-scaler";
 const MINUTE_MS = 60_000;
+/** For a machine with much else to do. */
+const PATIENCE = { timeout: 10_000 };
 
 let node: ScriptedNode;
 let edge: TestEdge;
@@ -68,12 +72,10 @@ describe("a request while there is no node", () => {
     // The model is known from a node that is gone since.
     await edge.beat(node.url, { is_draining: true });
     const find = () => edge.send("GET", "/v1/models/llada-test", { key: account.inferenceKey });
-    await expect.poll(async () => (await find()).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await find()).status, PATIENCE).toBe(200);
     const json = { prompt: "Once", stream: true };
     const answer = edge.send("POST", "/v1/completions", { key: account.inferenceKey, json });
-    await expect
-      .poll(async () => (await readScaling()).waiting_requests, { timeout: 10_000 })
-      .toBe(1);
+    await expect.poll(async () => (await readScaling()).waiting_requests, PATIENCE).toBe(1);
     const { backlog_step_units: backlog, desired_nodes: desired } = await readScaling();
     expect(backlog).toBeGreaterThan(0);
     expect(desired).toBeGreaterThan(0);
@@ -82,8 +84,41 @@ describe("a request while there is no node", () => {
     expect(text).toContain(": waiting for a node");
     expect(text).toContain("Hello");
     expect(text).toMatch(/\[DONE\]\s*$/);
-    await expect
-      .poll(async () => (await readScaling()).waiting_requests, { timeout: 10_000 })
-      .toBe(0);
+    await expect.poll(async () => (await readScaling()).waiting_requests, PATIENCE).toBe(0);
+  });
+
+  it("is forgotten when its client leaves: nothing is held, and no node is asked", async ({
+    expect,
+  }) => {
+    const ofItsOwn = await createTestAccount(edge);
+    const away = await startScriptedNode("llada-away");
+    await edge.beat(away.url, { is_draining: true });
+    const model = away.model.id;
+    const options = { key: ofItsOwn.inferenceKey };
+    const find = () => edge.send("GET", `/v1/models/${model}`, options);
+    await expect.poll(async () => (await find()).status, PATIENCE).toBe(200);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const json = { model, prompt: "Once", stream: true };
+    const response = await edge.send("POST", "/v1/completions", { ...options, json, signal });
+    await response.body?.getReader().read();
+    controller.abort();
+    const readLedger = async () => {
+      const page = await edge.send("GET", "/v1/ledger", { key: ofItsOwn.managementKey });
+      return ledgerPageSchema.parse(await page.json());
+    };
+    await expect.poll(async () => (await readLedger()).held, PATIENCE).toBe(0);
+    const heart = await startHeart({
+      edgeUrl: edge.url,
+      nodeUrl: away.url,
+      grantSecret: TEST_SECRETS.GRANT_SECRET,
+    });
+    // The next one is served by the node, which has heard of no other.
+    const next = await edge.send("POST", "/v1/completions", { ...options, json });
+    expect(await next.text()).toContain("Hello");
+    expect(away.requests).toHaveLength(1);
+    expect((await readLedger()).data.filter(({ kind }) => kind === "charge")).toHaveLength(1);
+    heart.stop();
+    await away.stop();
   });
 });
