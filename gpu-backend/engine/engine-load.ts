@@ -13,6 +13,8 @@ export interface EngineLoad {
   /** Step units that those still need, at most: by the length of the rows as they are fed. */
   readonly runningStepUnits: number;
   readonly waitingStepUnits: number;
+  /** Step units a second while it has any to execute, 0 before the first. */
+  readonly stepUnitsPerSecond: number;
   /** Moving average of one denoising step, 0 before the first. */
   readonly stepMs: number;
   /** The same by the shape of a pass, the shape that was served last at the end. */
@@ -28,7 +30,11 @@ export interface TierLoad {
 }
 
 /** The load of an engine that has `jobs`. */
-export function readLoad(jobs: readonly EngineJob[], stepTimes: StepTimes): EngineLoad {
+export function readLoad(
+  jobs: readonly EngineJob[],
+  stepTimes: StepTimes,
+  stepUnitsPerSecond: number,
+): EngineLoad {
   const running = jobs.filter((job) => job.hasStarted);
   const waiting = jobs.filter((job) => !job.hasStarted);
   return {
@@ -36,17 +42,24 @@ export function readLoad(jobs: readonly EngineJob[], stepTimes: StepTimes): Engi
     waitingCount: waiting.length,
     runningStepUnits: countStepUnits(running),
     waitingStepUnits: countStepUnits(waiting),
+    stepUnitsPerSecond,
     stepMs: stepTimes.mean,
     stepMsByShape: stepTimes.byShape,
     byTier: countByTier(jobs),
   };
 }
 
+/** Step units of one row of a canvas of so many positions. */
+export function countPages(length: number): number {
+  return Math.ceil(length / POSITIONS_PER_STEP_UNIT);
+}
+
 function countStepUnits(jobs: readonly EngineJob[]): number {
-  return jobs.reduce((sum, { remainingSteps, rowCount, passShape }) => {
-    const pages = Math.ceil(passShape.length / POSITIONS_PER_STEP_UNIT);
-    return sum + remainingSteps * rowCount * pages;
-  }, 0);
+  return jobs.reduce(
+    (sum, { remainingSteps, rowCount, passShape }) =>
+      sum + remainingSteps * rowCount * countPages(passShape.length),
+    0,
+  );
 }
 
 function countByTier(jobs: readonly EngineJob[]): Map<Tier, TierLoad> {

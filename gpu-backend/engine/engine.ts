@@ -10,7 +10,7 @@ import type { RowAnswer } from "../canvas/candidate-choices.ts";
 import { countNeeded, packRows, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { EngineJob, PassTiming } from "./engine-job.ts";
-import { type EngineLoad, readLoad } from "./engine-load.ts";
+import { countPages, type EngineLoad, readLoad } from "./engine-load.ts";
 import { type EngineObserver, NO_OBSERVER } from "./engine-observer.ts";
 import { type ForecastSettings, forecastWait, retryAfterSeconds } from "./forecast.ts";
 import type { FinishedEvent } from "./generation-event.ts";
@@ -18,6 +18,7 @@ import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import { StepTimes } from "./step-times.ts";
+import { WorkRate } from "./work-rate.ts";
 
 /** What an engine is made of. */
 export interface EngineParts {
@@ -55,6 +56,7 @@ export class Engine {
   readonly #scheduler: Scheduler<EngineJob>;
   readonly #lanes: Lanes;
   readonly #stepTimes = new StepTimes();
+  readonly #workRate = new WorkRate();
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #observer: EngineObserver;
@@ -83,7 +85,7 @@ export class Engine {
   }
 
   get load(): EngineLoad {
-    return readLoad(this.#scheduler.items, this.#stepTimes);
+    return readLoad(this.#scheduler.items, this.#stepTimes, this.#workRate.perSecond);
   }
 
   /**
@@ -191,6 +193,7 @@ export class Engine {
       const endedAt = this.#now();
       const elapsedMs = endedAt - startedAt;
       this.#stepTimes.add(shape, rows.length, elapsedMs);
+      this.#workRate.add(rows.length * countPages(shape.length), endedAt);
       const neededColumns = countNeeded(rows);
       this.#observer.passEnded({ shape, rowCount: rows.length, neededColumns, elapsedMs });
       const answers = splitAnswer(rows, answer, this.#maskPredictor.logitCount);
@@ -275,6 +278,7 @@ export class Engine {
   #startLoop(): void {
     if (this.#isLooping) return;
     this.#isLooping = true;
+    this.#workRate.begin(this.#now());
     void this.#loop();
   }
 

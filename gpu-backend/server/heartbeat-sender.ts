@@ -62,6 +62,7 @@ export function toHeartbeat(
     waiting_count: load.waitingCount,
     running_step_units: load.runningStepUnits,
     queued_step_units: load.waitingStepUnits,
+    step_units_per_second: load.stepUnitsPerSecond,
     step_ms: load.stepMs,
     step_times: stepTimes.map(([shape, stepMs]) => ({ shape, step_ms: stepMs })),
   };

@@ -59,6 +59,11 @@ export const nodeHeartbeatSchema = z.strictObject({
   /** Step units that those still need at most. */
   running_step_units: z.int().min(0),
   queued_step_units: z.int().min(0),
+  /**
+   * Step units a second while it has any to execute, over its passes of late; 0 before the first, and of
+   * nodes that do not tell it.
+   */
+  step_units_per_second: z.number().min(0).default(0),
   /** Moving average of one step's milliseconds over all shapes; 0 before the first. */
   step_ms: z.number().min(0),
   /** The same by the shape of a pass. */

@@ -12,14 +12,21 @@ export interface ScalingLoad {
   readonly backlogStepUnits: number;
   /** Step units that started requests still need. */
   readonly runningStepUnits: number;
-  /** Step units a second of one node with full passes, as measured; `null` before the first pass. */
+  /** Step units a second of one node at work, as measured; `null` before the first pass. */
   readonly nodeStepUnitsPerSecond: number | null;
 }
 
 /** How a pool is to follow its work. */
 export interface ScalingPolicy {
-  /** In which a pool of the right size gets through all that waits and runs; above 0. */
+  /** In which a pool of the right size gets through all that waits and runs at a moment; above 0. */
   readonly targetWaitMs: number;
+  /**
+   * In which it gets through what waits and runs on the average of `averagingMs`; above 0. Shorter than
+   * `targetWaitMs`: work comes in waves, which the average pool is to meet without growing for each.
+   */
+  readonly steadyWaitMs: number;
+  /** What is so old counts about a third in the average; above 0. */
+  readonly averagingMs: number;
   readonly minNodes: number;
   /** At least `minNodes`, and at least 1. */
   readonly maxNodes: number;
@@ -37,12 +44,18 @@ export interface ScalingMemory {
   readonly wanted: readonly { readonly nodes: number; readonly until: number }[];
   /** Epoch milliseconds until which one node stays. */
   readonly busyUntil: number;
+  /** Step units on the average, and when that was; `null` after a while without work. */
+  readonly average: { readonly stepUnits: number; readonly at: number } | null;
 }
 
 /** Before the first decision. */
-export const NO_SCALING_MEMORY: ScalingMemory = { wanted: [], busyUntil: Number.NEGATIVE_INFINITY };
+export const NO_SCALING_MEMORY: ScalingMemory = {
+  wanted: [],
+  busyUntil: Number.NEGATIVE_INFINITY,
+  average: null,
+};
 
-/** Decides for a load. */
+/** Decides for a load; how often it is asked changes little. */
 export function desireNodes(
   memory: ScalingMemory,
   load: ScalingLoad,
@@ -50,14 +63,34 @@ export function desireNodes(
   policy: ScalingPolicy,
 ): { readonly desiredNodes: number; readonly memory: ScalingMemory } {
   const stepUnits = load.backlogStepUnits + load.runningStepUnits;
+  const busyUntil = stepUnits > 0 ? nowMs + policy.idleMs : memory.busyUntil;
+  const isIdle = nowMs >= busyUntil;
+  const averageUnits = isIdle ? 0 : averageOf(memory, stepUnits, nowMs, policy);
   const rate = load.nodeStepUnitsPerSecond ?? policy.unknownStepUnitsPerSecond;
-  const needed = Math.ceil((stepUnits * 1_000) / (rate * policy.targetWaitMs));
+  const nodesFor = (units: number, waitMs: number) => Math.ceil((units * 1_000) / (rate * waitMs));
+  const needed = Math.max(
+    nodesFor(stepUnits, policy.targetWaitMs),
+    nodesFor(averageUnits, policy.steadyWaitMs),
+  );
   const nodes = Math.min(policy.maxNodes, Math.max(policy.minNodes, needed));
   // What is smaller and older than the newest counts no more: at most as many stay as there are nodes.
   const larger = memory.wanted.filter((entry) => entry.until > nowMs && entry.nodes > nodes);
   const wanted = [...larger, { nodes, until: nowMs + policy.keepMs }];
-  const busyUntil = stepUnits > 0 ? nowMs + policy.idleMs : memory.busyUntil;
-  const atLeast = nowMs < busyUntil ? 1 : 0;
   const most = wanted[0]?.nodes ?? nodes;
-  return { desiredNodes: Math.max(most, atLeast), memory: { wanted, busyUntil } };
+  return {
+    desiredNodes: Math.max(most, isIdle ? 0 : 1),
+    memory: { wanted, busyUntil, average: isIdle ? null : { stepUnits: averageUnits, at: nowMs } },
+  };
+}
+
+/** The moving average with what there is now; all of it where there is none. */
+function averageOf(
+  { average }: ScalingMemory,
+  stepUnits: number,
+  nowMs: number,
+  { averagingMs }: ScalingPolicy,
+): number {
+  if (average === null) return stepUnits;
+  const weight = 1 - Math.exp(Math.min(0, average.at - nowMs) / averagingMs);
+  return average.stepUnits + (stepUnits - average.stepUnits) * weight;
 }

@@ -7,6 +7,7 @@
  * Simpler than the node's own scheduler: the shape that was served longest ago has its turn and its
  * oldest requests go first, but tiers have no weights, deadlines do not count, and there is one session.
  */
+import { WorkRate } from "../../gpu-backend/engine/work-rate.ts";
 import type { NodeSnapshot } from "../../shared/contracts/pool.ts";
 import { MAX_STEP_TIMES } from "../../shared/contracts/pool.ts";
 import type { EventQueue } from "./event-queue.ts";
@@ -56,6 +57,7 @@ export class SimulatedNode {
   #passStartedAt: number | null = null;
   #stepMs = 0;
   readonly #stepMsByShape = new Map<string, number>();
+  readonly #workRate = new WorkRate();
   readonly #template: NodeSnapshot;
 
   constructor({ template, kind, events, listener }: NodeParts) {
@@ -81,7 +83,10 @@ export class SimulatedNode {
     const waitingCount = count - this.#runningCount;
     if (count >= MAX_BATCH_ROWS && waitingCount >= MAX_QUEUE) return false;
     this.#requests.set(request, false);
-    if (!this.isInPass) this.#startPass();
+    if (!this.isInPass) {
+      this.#workRate.begin(this.#events.nowMs);
+      this.#startPass();
+    }
     return true;
   }
 
@@ -117,6 +122,7 @@ export class SimulatedNode {
       waiting_count: this.#requests.size - this.#runningCount,
       running_step_units: runningUnits,
       queued_step_units: queuedUnits,
+      step_units_per_second: this.#workRate.perSecond,
       step_ms: this.#stepMs,
       step_times: [...this.#stepMsByShape]
         .slice(-MAX_STEP_TIMES)
@@ -155,6 +161,8 @@ export class SimulatedNode {
     const before = this.#stepMsByShape.get(shape.key);
     this.#stepMsByShape.delete(shape.key);
     this.#stepMsByShape.set(shape.key, average(before, durationMs));
+    const stepUnits = rows.reduce((sum, { pages }) => sum + pages, 0);
+    this.#workRate.add(stepUnits, this.#events.nowMs);
     for (const request of rows) this.#listener.stepped(this, request);
     this.#listener.passed(this);
     if (this.state === "ready" && !this.isInPass) this.#startPass();

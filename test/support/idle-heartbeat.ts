@@ -21,6 +21,7 @@ export function createIdleHeartbeat(
     waiting_count: 0,
     running_step_units: 0,
     queued_step_units: 0,
+    step_units_per_second: 0,
     step_ms: 0,
     step_times: [],
     ...changes,

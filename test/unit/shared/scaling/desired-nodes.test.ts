@@ -9,6 +9,8 @@ import {
 
 const policy: ScalingPolicy = {
   targetWaitMs: 10_000,
+  steadyWaitMs: 10_000,
+  averagingMs: 1,
   minNodes: 0,
   maxNodes: 20,
   keepMs: 30_000,
@@ -41,6 +43,58 @@ describe("desired nodes", () => {
   it("get through what waits and runs in the target time", ({ expect }) => {
     expect(follow([[0, load(200, 100)]])).toEqual([3]);
     expect(follow([[0, load(201, 100)]])).toEqual([4]);
+  });
+
+  it("meet work that stays in the shorter time, and no wave of it", ({ expect }) => {
+    const steady: ScalingPolicy = {
+      ...policy,
+      steadyWaitMs: 2_500,
+      averagingMs: 300_000,
+      keepMs: 60_000,
+    };
+    const walk = (loads: readonly ScalingLoad[]) => {
+      let memory = NO_SCALING_MEMORY;
+      return loads.map((at, index) => {
+        const decision = desireNodes(memory, at, index * 30_000, steady);
+        ({ memory } = decision);
+        return decision.desiredNodes;
+      });
+    };
+    const wave = Array.from({ length: 40 }, (_, index) => load(index % 2 === 0 ? 20 : 100));
+    const [first, ...later] = walk(wave);
+    expect(first).toBe(1);
+    // 60 on the average are 2.4 nodes' work of 2.5 s; 100 at a moment, one node's of 10 s.
+    expect(Math.max(...later)).toBe(3);
+    expect(later.at(-1)).toBe(3);
+    for (const [index, nodes] of later.entries()) {
+      if (index > 0) expect(nodes).toBeGreaterThanOrEqual(later[index - 1] ?? 0);
+    }
+    expect(walk([load(10), load(2_000)])[1]).toBe(20);
+  });
+
+  it("average over time, however often they are decided, and forget with the last work", ({
+    expect,
+  }) => {
+    const steady: ScalingPolicy = { ...policy, steadyWaitMs: 2_500, averagingMs: 100_000 };
+    const averageAt = (everyMs: number, until: number) => {
+      let { memory } = desireNodes(NO_SCALING_MEMORY, load(10), 0, steady);
+      for (let atMs = everyMs; atMs <= until; atMs += everyMs) {
+        ({ memory } = desireNodes(memory, load(500), atMs, steady));
+      }
+      return memory;
+    };
+    const { average } = averageAt(1_000, 100_000);
+    expect(average?.stepUnits).toBeCloseTo(10 + 490 * (1 - Math.exp(-1)), 6);
+    expect(averageAt(20_000, 100_000).average?.stepUnits).toBeCloseTo(average?.stepUnits ?? 0, 6);
+    const loaded = averageAt(1_000, 100_000);
+    const idle = desireNodes(loaded, load(0), 159_999, steady);
+    expect(idle.memory.average).not.toBeNull();
+    const gone = desireNodes(idle.memory, load(0), 100_000 + policy.idleMs, steady);
+    expect(gone.memory.average).toBeNull();
+    // A clock that goes back changes no average.
+    expect(desireNodes(loaded, load(900), 0, steady).memory.average?.stepUnits).toBe(
+      loaded.average?.stepUnits,
+    );
   });
 
   it("go by a given rate until one is measured", ({ expect }) => {
