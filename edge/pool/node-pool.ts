@@ -21,6 +21,7 @@ import type { NodeEvent } from "./node-events.ts";
 import { type ChosenNode, NodeRun, type NodeWish } from "./node-run.ts";
 import { type PoolAccess, PoolMemory } from "./pool-access.ts";
 import type { NodeLoad, RunDemand } from "./predict-completion.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { RunPosition } from "./run-progress.ts";
 
 /** How often a request that waits looks for a node. */
@@ -84,6 +85,7 @@ export class NodePool {
   /** Generations of this isolate by the node's base URL. */
   readonly #inFlight = new Map<string, Set<SentRun>>();
   readonly #breakers = new CircuitBreakers();
+  readonly #retries = new RetryBudget();
 
   constructor(client: NodeClient, now: () => number, random: () => number) {
     this.#client = client;
@@ -158,7 +160,7 @@ export class NodePool {
 
   async #choose(
     order: GenerationOrder,
-    { tried, isFresh, weightsDigest }: NodeWish,
+    { tried, isFresh, isRetry, weightsDigest }: NodeWish,
   ): Promise<ChosenNode | null> {
     const { nodes } = await this.#memory.read(order.pool);
     const fitting = nodes.filter(
@@ -176,7 +178,8 @@ export class NodePool {
     const demand = toDemand(order);
     const choice = { demand, excludedUrls: tried, nowMs, random: this.#random };
     const chosen = chooseNode(asked, choice);
-    if (chosen === null) return null;
+    if (chosen === null || (isRetry && !this.#retries.spend(nowMs))) return null;
+    if (!isRetry) this.#retries.earn();
     const { url, model } = chosen.node;
     this.#breakers.probe(url, nowMs);
     const countOut = this.#count(url, { sentAt: nowMs, stepUnits: boundStepUnits(order) });

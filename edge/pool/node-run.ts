@@ -9,11 +9,11 @@
 import { ApiError, ERROR_RULES } from "#shared/contracts/errors.ts";
 import type { NodeModel, Receipt } from "#shared/contracts/node-wire.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
-import { LostNodeError, noReadyNode } from "./node-error.ts";
 import type { NodeEvent, NodeProgress } from "./node-events.ts";
 import type { GenerationOrder } from "./node-pool.ts";
 import { toRemainingTime } from "./remaining-time.ts";
 import { RunProgress } from "./run-progress.ts";
+import { RunStall } from "./run-stall.ts";
 
 /** A node that was chosen for a request, which is counted in. */
 export interface ChosenNode {
@@ -31,6 +31,8 @@ export interface NodeWish {
   readonly tried: ReadonlySet<string>;
   /** False once it has failed on any since it last moved on. */
   readonly isFresh: boolean;
+  /** True for a try that no step of it has paid for: one more since it failed, from where it failed. */
+  readonly isRetry: boolean;
   /** Whose weights began it: no others can go on. `null` where any may begin. */
   readonly weightsDigest: string | null;
 }
@@ -47,10 +49,6 @@ export interface NodeSource {
   wait(signal: AbortSignal): Promise<void>;
 }
 
-/** Failures that nodes report at one step before the request itself is taken for the cause. */
-const MAX_FAILURES = 3;
-/** Nodes that refuse a request for want of room before its client is told so. */
-const MAX_REFUSALS = 2;
 /** How often a client that waits is told that somebody is there. */
 const KEEP_ALIVE_MS = 1_000;
 
@@ -88,7 +86,7 @@ export class NodeRun {
   /** Of the last attempt, where it failed and said what it had cost. */
   #receipt: Receipt | null = null;
   /** Since the last step: nodes not to be tried again at once, and what went wrong. */
-  #stall = new Stall();
+  #stall = new RunStall();
 
   constructor({ order, client, source, now }: NodeRunParts) {
     this.#order = order;
@@ -140,9 +138,11 @@ export class NodeRun {
     let toldAt = Number.NEGATIVE_INFINITY;
     this.#isOnNode = false;
     for (;;) {
-      const { tried, isFresh } = this.#stall;
-      const { weightsDigest } = this.#progress;
-      const node = await this.#source.choose({ tried, isFresh, weightsDigest });
+      const { tried, isFresh, noteCount } = this.#stall;
+      const { weightsDigest, position } = this.#progress;
+      // Each move of a run that gets on had steps of its own before it: no storm is made of those.
+      const isRetry = noteCount > (position.steps > 0 ? 1 : 0);
+      const node = await this.#source.choose({ tried, isFresh, isRetry, weightsDigest });
       if (this.#isLeft()) {
         node?.release(false);
         throw new ApiError("cancelled", "The client has left.");
@@ -220,7 +220,7 @@ export class NodeRun {
   #take(frame: NodeProgress, node: ChosenNode): boolean {
     const { steps } = this.#progress.position;
     const isNew = this.#progress.take(frame, node.model.weights_digest);
-    if (this.#progress.position.steps > steps) this.#stall = new Stall();
+    if (this.#progress.position.steps > steps) this.#stall = new RunStall();
     return isNew;
   }
 
@@ -250,54 +250,6 @@ export class NodeRun {
       ...(thrown.retryAfterSeconds && { retryAfterSeconds: thrown.retryAfterSeconds }),
     });
   }
-}
-
-/** What has gone wrong since a run last moved on. */
-class Stall {
-  /** Base URLs of nodes that have just failed. */
-  readonly tried = new Set<string>();
-  #failureCount = 0;
-  #refusalCount = 0;
-  /** What is to be told of it all. */
-  #last: ApiError | null = null;
-  #waitingSince: number | null = null;
-
-  /** True while nothing has. */
-  get isFresh(): boolean {
-    return this.#last === null;
-  }
-
-  note(failure: ApiError, url: string): void {
-    this.tried.add(url);
-    // That a node was reached and refused says more than that another was not.
-    if (this.#last === null || !isAbsence(failure)) this.#last = failure;
-    if (failure.code === "overloaded") this.#refusalCount += 1;
-    else if (!isAbsence(failure)) this.#failureCount += 1;
-  }
-
-  /** @param hasBegun True once the client was told anything: it is no refusal any more then. */
-  mayGoOn(hasBegun: boolean): boolean {
-    const isRefused = this.#refusalCount >= MAX_REFUSALS && !hasBegun && !this.#isWaiting;
-    return this.#failureCount < MAX_FAILURES && !isRefused;
-  }
-
-  /** The failure to end with where no node is left to try; `null` while it is worth to wait. */
-  giveUp(nowMs: number, waitMs: number, hasBegun: boolean): ApiError | null {
-    const last = this.#last ?? noReadyNode();
-    // Nodes that are there and refuse: the client is told so while its status can still say it.
-    const isRefused = !isAbsence(last) && !hasBegun && !this.#isWaiting;
-    this.#waitingSince ??= nowMs;
-    return isRefused || nowMs - this.#waitingSince >= waitMs ? last : null;
-  }
-
-  get #isWaiting(): boolean {
-    return this.#waitingSince !== null;
-  }
-}
-
-/** Failures of which a request is not the cause, however often it meets them. */
-function isAbsence(failure: ApiError): boolean {
-  return failure.code === "no_ready_node" || failure instanceof LostNodeError;
 }
 
 /** Failures of a node, not of the request; a client that left is neither. */

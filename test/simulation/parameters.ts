@@ -46,7 +46,7 @@ export const NETWORK_MS = 10;
 export const VIEW_REFRESH_MS = 500;
 /** How often a request that waits looks for a node (edge/pool/node-pool.ts). */
 export const WAITING_POLL_MS = 250;
-/** Nodes that refuse a request for want of room before its client is told so (edge/pool/node-run.ts). */
+/** Nodes that refuse a request for want of room before its client is told so (edge/pool/run-stall.ts). */
 export const MAX_REFUSALS = 2;
 /** Requests that wait longer for a node are refused. */
 export const MAX_WAIT_MS = 300_000;

@@ -13,12 +13,13 @@ const timeouts = {
 };
 const QUEUED = 'data: {"type":"queued","ahead":0}\n\n';
 
-/** An edge over nodes that say `firstEvent` and hold the line, on a clock of its own. */
-function createEdge(urls: readonly string[], firstEvent = QUEUED) {
+/** An edge over nodes that say `firstEvent` and hold the line, or refuse it; on a clock of its own. */
+function createEdge(urls: readonly string[], firstEvent: string | null = QUEUED) {
   const clock = { nowMs: 0 };
   const lines: { url: string; signal: AbortSignal | null | undefined }[] = [];
   const fetch = async (url: string, { signal }: RequestInit): Promise<Response> => {
     lines.push({ url: url.replace("/generations", ""), signal });
+    if (firstEvent === null) throw new TypeError("nobody listens there");
     return new Response(
       new ReadableStream({
         start(controller) {
@@ -80,6 +81,22 @@ describe("an edge's view of the nodes", () => {
 
   it("without a node has none ready", async ({ expect }) => {
     await expect(createEdge([]).open()).rejects.toMatchObject({ code: "no_ready_node" });
+  });
+});
+
+describe("nodes that all fail", () => {
+  it("are asked once for each request, and for a fifth again beside what is saved up", async ({
+    expect,
+  }) => {
+    const urls = Array.from({ length: 1_000 }, (_, index) => `http://node-${index}`);
+    const { open, lines } = createEdge(urls, null);
+    const requestCount = 200;
+    for (let i = 0; i < requestCount; i += 1) {
+      await expect(open()).rejects.toMatchObject({ code: "no_ready_node" });
+    }
+    // Without a bound, the first request alone would have asked all of them.
+    expect(lines.length).toBeGreaterThanOrEqual(requestCount + 100);
+    expect(lines.length).toBeLessThanOrEqual(1.2 * requestCount + 100);
   });
 });
 
