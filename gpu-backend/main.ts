@@ -19,12 +19,11 @@ import { openMaskPredictor } from "./open-mask-predictor.ts";
 import { HeartbeatSender, toHeartbeat } from "./server/heartbeat-sender.ts";
 import { NodeMetrics } from "./server/metrics.ts";
 import { createNodeApp } from "./server/node-app.ts";
+import { createNodeDrain } from "./server/node-drain.ts";
 import { ReceiptSpool } from "./server/receipt-spool.ts";
 import type { ServedModel } from "./server/served-model.ts";
 import { startServer } from "./server/start-server.ts";
 
-/** Wait for what is handed back in the end: a forward pass and its last frame. */
-const HAND_BACK_TIMEOUT_MS = 1_000;
 const PARENT_CHECK_INTERVAL_MS = 500;
 /** Bytes that may wait for one client: more than a long generation's frames take together. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
@@ -69,8 +68,10 @@ async function startNode(
   });
   metrics.watchLoad(() => engine.load);
   const spool = await openSpool(config, logger);
+  const drain = createNodeDrain({ engine, drainMs: config.drainMs, sleep });
   const app = createNodeApp({
     engine,
+    drain,
     model,
     metrics,
     nodeId: config.nodeId,
@@ -87,11 +88,9 @@ async function startNode(
     url: server.url,
     model,
     async stop() {
-      const drained = engine.drain();
+      const drained = drain();
       void heartbeats?.send();
-      await Promise.race([drained, sleep(config.drainMs)]);
-      engine.handBackAll();
-      await Promise.race([drained, sleep(HAND_BACK_TIMEOUT_MS)]);
+      await drained;
       await server.close();
       await spool?.stop();
       heartbeats?.stop();

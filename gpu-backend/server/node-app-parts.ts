@@ -8,6 +8,8 @@ import type { ServedModel } from "./served-model.ts";
 export interface NodeAppParts {
   readonly engine: Engine;
   readonly model: ServedModel;
+  /** Drains the node; may be called again. Nobody can order it over HTTP when left out. */
+  readonly drain?: () => Promise<void>;
   /** What `/metrics` tells; there is no such path when left out. */
   readonly metrics?: NodeMetrics;
   /** Names this node in receipts. */

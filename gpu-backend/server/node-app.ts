@@ -57,12 +57,15 @@ export function createNodeApp(parts: NodeAppParts): Hono<NodeEnv> {
     return context.json({ request_id: requestId }, 202);
   });
 
-  app.post("/drain", async (context) => {
-    await gate.verifyDrain(context.req.header("authorization"));
-    // Ends when the node has nothing left; the next heartbeat tells the edge.
-    void engine.drain();
-    return context.json({ status: "draining" }, 202);
-  });
+  const { drain } = parts;
+  if (drain !== undefined) {
+    app.post("/drain", async (context) => {
+      await gate.verifyDrain(context.req.header("authorization"));
+      // Ends when the node has nothing left or its time is over; the next heartbeat tells the edge.
+      void drain();
+      return context.json({ status: "draining" }, 202);
+    });
+  }
 
   answerErrors(app, parts.logger);
   return app;

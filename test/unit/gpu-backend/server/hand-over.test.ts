@@ -36,10 +36,17 @@ afterEach(async () => {
   await Promise.all([first.close(), second.close()]);
 });
 
-async function postDrain(order: object = {}, secret = SECRET): Promise<Response> {
+async function postDrain(order: object = {}, secret = SECRET, node = first): Promise<Response> {
   const token = await signToken({ type: "drain", expires_at: NOW + 60_000, ...order }, secret);
   const headers = { authorization: `Bearer ${token}` };
-  return await fetch(`${first.url}/drain`, { method: "POST", headers });
+  return await fetch(`${node.url}/drain`, { method: "POST", headers });
+}
+
+/** Lets every timer that is due by now run. */
+function nextTimer(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 20);
+  });
 }
 
 /** All frames of the first node, each of whose passes is let end. */
@@ -139,6 +146,25 @@ describe("POST /drain", () => {
     const refused = await postGeneration(first, requestBody("a"));
     expect(refused.status).toBe(503);
     expect(await readError(refused)).toMatchObject({ code: "no_ready_node" });
+  });
+
+  it("hands back amid a block what its time is too short for", async ({ expect }) => {
+    const hurried = holdPredictor(createFakeMaskPredictor());
+    const node = await startTestNode({ predictor: hurried, maxBatchRows: 1, drainMs: 0 });
+    try {
+      const response = await postGeneration(node, requestBody("a", BLOCKS));
+      await hurried.underWay();
+      expect((await postDrain({}, SECRET, node)).status).toBe(202);
+      // Of four steps that the block has, one is under way.
+      await nextTimer();
+      hurried.release();
+      const frames = await collect(readFrames(response));
+      expect(stepsOf(frames).map(({ step }) => step)).toEqual([1]);
+      expect(frames.at(-1)).toMatchObject({ type: "error", code: "no_ready_node" });
+    } finally {
+      hurried.release();
+      await node.close();
+    }
   });
 
   it("needs an order of its own that is signed and has not expired", async ({ expect }) => {

@@ -1,8 +1,10 @@
 /** A node over real HTTP for tests: a fake network, one letter a token, a clock that stands. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Engine } from "../../../../gpu-backend/engine/engine.ts";
 import type { MaskPredictor } from "../../../../gpu-backend/model-runner/mask-predictor.ts";
 import { NodeMetrics } from "../../../../gpu-backend/server/metrics.ts";
 import { createNodeApp } from "../../../../gpu-backend/server/node-app.ts";
+import { createNodeDrain } from "../../../../gpu-backend/server/node-drain.ts";
 import { startServer } from "../../../../gpu-backend/server/start-server.ts";
 import { type ErrorBody, errorBodySchema } from "../../../../shared/contracts/error-body.ts";
 import {
@@ -33,6 +35,8 @@ export interface TestNodeOptions {
   readonly maxQueue?: number;
   readonly heartbeatIntervalMs?: number;
   readonly maxUnsentBytes?: number;
+  /** Time that a drain leaves running blocks; without end when left out. */
+  readonly drainMs?: number;
 }
 
 export async function startTestNode(options: TestNodeOptions = {}) {
@@ -58,6 +62,11 @@ export async function startTestNode(options: TestNodeOptions = {}) {
   const app = createNodeApp({
     engine,
     metrics,
+    drain: createNodeDrain({
+      engine,
+      drainMs: options.drainMs ?? 0,
+      sleep: options.drainMs === undefined ? () => new Promise(() => undefined) : sleep,
+    }),
     model: {
       description,
       maxLength: MAX_LENGTH,
