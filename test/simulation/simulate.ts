@@ -109,7 +109,7 @@ function simulateSizes(isQuick: boolean, results: Record<string, Figure>): strin
   return drawLines(
     "Completion against the number of nodes",
     (["p50", "p99"] as const).map((share) =>
-      panel(`completion, ${perNode} requests/s a node`, "GPU nodes", points, share, true),
+      panel(`at ${perNode} requests/s a node`, "GPU nodes", points, share, true),
     ),
   );
 }
