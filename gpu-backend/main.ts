@@ -43,6 +43,8 @@ async function startNode(
   logger: Logger,
   onNetworkLost: (error: unknown) => void,
 ): Promise<RunningNode> {
+  const metrics = new NodeMetrics();
+  metrics.countProcess();
   const checkpoint = await readCheckpoint(config.checkpointDirectory);
   // The digest reads every weight; the network is loaded meanwhile.
   const [model, maskPredictor] = await Promise.all([
@@ -52,13 +54,14 @@ async function startNode(
       { executionProvider: config.executionProvider, intraOpThreads: config.threadCount },
       {
         sideSessionCount: config.sideSessionCount ?? chooseSessions(config, checkpoint),
-        onThreadLost: () => logger.error("session_lost"),
+        onThreadLost: () => {
+          metrics.sessionLost();
+          logger.error("session_lost");
+        },
         onGivenUp: onNetworkLost,
       },
     ),
   ]);
-  const metrics = new NodeMetrics();
-  metrics.countProcess();
   const engine = new Engine({
     maskPredictor,
     observer: metrics,

@@ -73,6 +73,16 @@ export class NodeMetrics implements EngineObserver {
     "Generations that ended behind their deadline.",
   );
 
+  readonly #sessionsLost = this.#counter(
+    "unmask_sessions_lost_total",
+    "Threads of the network that ended by themselves and were started again.",
+  );
+
+  /** Counts a thread of the network that has ended by itself. */
+  sessionLost(): void {
+    this.#sessionsLost.inc();
+  }
+
   /** Counts what the process itself takes too: memory, CPU, the event loop. */
   countProcess(): void {
     collectDefaultMetrics({ register: this.#registry });

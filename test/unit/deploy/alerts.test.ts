@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { parser } from "@prometheus-io/lezer-promql";
 import { describe, it } from "vitest";
 import { z } from "zod";
+import { readLoad } from "../../../gpu-backend/engine/engine-load.ts";
+import { StepTimes } from "../../../gpu-backend/engine/step-times.ts";
+import { NodeMetrics } from "../../../gpu-backend/server/metrics.ts";
 import { ROOT, readManifests, readText } from "./read-manifests.ts";
 
 /** Of kube-state-metrics, KEDA and cloudflared. */
@@ -45,6 +48,25 @@ const rules = readManifests()
   .flatMap(({ manifest }) => rulesSchema.parse(manifest).spec.groups)
   .flatMap((group) => group.rules);
 
+/** Types of the metrics of a node, by their names, as it tells them. */
+async function readNodeMetrics(): Promise<ReadonlyMap<string, string>> {
+  const metrics = new NodeMetrics();
+  metrics.countProcess();
+  const load = readLoad([], new StepTimes(), 0);
+  metrics.watchLoad(() => load);
+  const text = await metrics.read();
+  return new Map(
+    [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name = "", type = ""]) => [name, type]),
+  );
+}
+
+/** True where series of that name are among those metrics. */
+function isExported(metric: string, types: ReadonlyMap<string, string>): boolean {
+  const [, of = ""] = /^(.+)_(?:bucket|sum|count)$/.exec(metric) ?? [];
+  const type = types.get(metric);
+  return types.get(of) === "histogram" || (type !== undefined && type !== "histogram");
+}
+
 /** What a query asks for, and where it cannot be read. */
 function readQuery(query: string): { metrics: string[]; faults: number[] } {
   const metrics: string[] = [];
@@ -59,8 +81,8 @@ function readQuery(query: string): { metrics: string[]; faults: number[] } {
   return { metrics, faults };
 }
 
-/** Sources of what exports the node's own metrics. */
-function exportingSources(): string {
+/** Sources that words of the pages are searched in. */
+function nodeSources(): string {
   const folder = join(ROOT, "gpu-backend");
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => /^(?:server|engine)\/.*\.ts$|^main\.ts$/.test(name))
@@ -76,15 +98,16 @@ describe("every alert", () => {
     expect(readQuery("sum(rate(a_total[5m]) > 0").faults).not.toEqual([]);
   });
 
-  it("asks for metrics that are exported", ({ expect }) => {
-    const sources = exportingSources();
-    const isExported = (metric: string) => {
-      const name = metric.replace(/_(?:bucket|sum|count)$/, "");
-      return FOREIGN_METRICS.has(metric) || sources.includes(`"${name}"`);
-    };
+  it("asks for metrics that are exported", async ({ expect }) => {
+    const types = await readNodeMetrics();
     const asked = rules.flatMap(({ expr }) => readQuery(expr).metrics);
     expect(asked.length).toBeGreaterThan(rules.length);
-    expect(asked.filter((metric) => !isExported(metric))).toEqual([]);
+    const unknown = asked.filter(
+      (metric) => !FOREIGN_METRICS.has(metric) && !isExported(metric, types),
+    );
+    expect(unknown).toEqual([]);
+    expect(isExported("unmask_wait_seconds", types)).toBe(false);
+    expect(isExported("unmask_steps_totals", types)).toBe(false);
     // No name is allowed for that nobody asks for.
     expect([...FOREIGN_METRICS].filter((metric) => !asked.includes(metric))).toEqual([]);
   });
@@ -127,8 +150,18 @@ describe("the pages", () => {
     expect([...new Set(named)].filter((name) => !manifests.includes(`"${name}"`))).toEqual([]);
   });
 
+  it("ask for metrics that nodes export, in queries that Prometheus reads", async ({ expect }) => {
+    const types = await readNodeMetrics();
+    const blocks = pages.flatMap((page) => [...page.matchAll(/```promql\n(.*?)```/gs)]);
+    const queries = blocks.flatMap(([, block = ""]) => block.trim().split("\n")).map(readQuery);
+    expect(queries.length).toBeGreaterThan(5);
+    expect(queries.flatMap(({ faults }) => faults)).toEqual([]);
+    const asked = queries.flatMap(({ metrics }) => metrics);
+    expect(asked.filter((metric) => !isExported(metric, types))).toEqual([]);
+  });
+
   it("name error codes, settings and log lines that the code has", ({ expect }) => {
-    const code = `${exportingSources()}${readText("shared/contracts/errors.ts")}${readText("gpu-backend/config.ts")}${readText("edge/environment.ts")}`;
+    const code = `${nodeSources()}${readText("shared/contracts/errors.ts")}${readText("gpu-backend/config.ts")}${readText("edge/environment.ts")}`;
     const words = pages.flatMap((page) =>
       [...page.matchAll(/`((?:UNMASK_)?[A-Za-z]+(?:_[A-Za-z]+)+)`/g)].map(([, word = ""]) => word),
     );
