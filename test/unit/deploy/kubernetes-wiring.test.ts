@@ -11,17 +11,11 @@ import {
 } from "#shared/contracts/pool.ts";
 import { findDeployment, findDeployments } from "./deployment-shape.ts";
 import { deploymentEnvironment } from "./read-environment.ts";
-import { ROOT, readManifests, readText } from "./read-manifests.ts";
+import { entriesOf, ROOT, readManifests, readText } from "./read-manifests.ts";
 
 const manifests = readManifests();
 const deployments = findDeployments(manifests);
 const node = findDeployment(manifests, "unmask-node");
-/** Every key and value under `value`, at any depth. */
-function entriesOf(value: unknown): [string, unknown][] {
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) => [[key, child], ...entriesOf(child)]);
-}
-
 function ofKind(kind: string): unknown[] {
   return manifests.flatMap(({ manifest }) => (manifest["kind"] === kind ? [manifest] : []));
 }

@@ -39,3 +39,9 @@ export function readManifests(): FileManifest[] {
       })),
     );
 }
+
+/** Every key and value under `value`, at any depth. */
+export function entriesOf(value: unknown): [string, unknown][] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => [[key, child], ...entriesOf(child)]);
+}
