@@ -8,6 +8,8 @@ import type { AppContext, AppEnvironment, AppMiddleware } from "../environment.t
 
 /** SDKs ignore a longer wait. */
 const MAX_RETRY_AFTER_SECONDS = 60;
+/** Media type of RFC 9457, for whoever asks for it. */
+const PROBLEM = "application/problem+json";
 /** For a refusal that names no wait of its own. */
 const DEFAULT_RETRY_AFTER_SECONDS = 1;
 
@@ -52,5 +54,12 @@ function toResponse(error: ApiError, context: AppContext): Response {
     context.header("retry-after-ms", String(Math.ceil(seconds * 1_000)));
   }
   const body = toErrorBody(error, context.var.requestId);
-  return context.json(body, error.status as ContentfulStatusCode);
+  const status = error.status as ContentfulStatusCode;
+  if (!context.req.header("accept")?.includes(PROBLEM)) return context.json(body, status);
+  return context.json({ ...toProblem(error), ...body }, status, { "content-type": PROBLEM });
+}
+
+/** The members of RFC 9457; what OpenAI's clients read stands beside them. */
+function toProblem({ code, message, status }: ApiError): object {
+  return { type: `/docs#${code}`, title: code.replaceAll("_", " "), status, detail: message };
 }

@@ -32,7 +32,7 @@ export function createDocsHandler(): (context: AppContext) => Response {
 
 function writePage(): string {
   const codes = Object.entries(ERROR_RULES).map(([code, { status, type, isRetryable }]) =>
-    writeRow([code, String(status), type, isRetryable ? "may be sent again" : ""]),
+    writeRow([code, String(status), type, isRetryable ? "may be sent again" : ""], code),
   );
   return `<!doctype html>
 <html lang="en">
@@ -84,8 +84,10 @@ function describeType(field: z.core.JSONSchema._JSONSchema): string {
   return `${field.type ?? "any"}${hasRange ? ` from ${minimum} to ${maximum}` : ""}`;
 }
 
-function writeRow(cells: readonly string[]): string {
-  return `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
+/** @param id What an address may point at: of an error, its code. */
+function writeRow(cells: readonly string[], id?: string): string {
+  const start = id === undefined ? "<tr>" : `<tr id="${id}">`;
+  return `${start}${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
 }
 
 function escapeHtml(text: string): string {

@@ -76,6 +76,24 @@ describe("an error", () => {
     expect(error).toMatchObject({ status: 405, code: "method_not_allowed" });
   });
 
+  it("is a problem of RFC 9457 for whoever asks for one, and the same beside", async ({
+    expect,
+  }) => {
+    const headers = { accept: "application/problem+json, application/json;q=0.5" };
+    const response = await edge.send("POST", "/v1/images", { headers });
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({
+      type: "/docs#not_found",
+      title: "not found",
+      status: 404,
+      detail: "There is no such resource.",
+      error: { code: "not_found", type: "invalid_request_error" },
+      request_id: response.headers.get("x-request-id"),
+    });
+    const plain = await edge.send("POST", "/v1/images");
+    expect(plain.headers.get("content-type")).toBe("application/json");
+  });
+
   it("says that no node is ready, and when to come back", async ({ expect }) => {
     const json = { messages: [{ role: "user", content: "a secret prompt" }] };
     const response = await edge.send("POST", chat, { key: account.inferenceKey, json });

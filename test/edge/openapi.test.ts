@@ -107,7 +107,9 @@ describe("the page of the API", () => {
       expect(page).toContain(`<h2>${method.toUpperCase()} ${path}</h2>`);
     }
     expect(page).toContain("<td>tier</td>");
-    for (const code of Object.keys(ERROR_RULES)) expect(page).toContain(`<td>${code}</td>`);
+    for (const code of Object.keys(ERROR_RULES)) {
+      expect(page).toContain(`<tr id="${code}"><td>${code}</td>`);
+    }
     expect(page).not.toMatch(/<script|<link|<img|src=|url\(|https?:/);
   });
 });
