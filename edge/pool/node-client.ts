@@ -9,6 +9,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import type { Grant, NodeGenerationRequest, Receipt } from "#shared/contracts/node-wire.ts";
 import { boundSteps } from "#shared/contracts/prices.ts";
 import { signToken } from "#shared/contracts/signed-token.ts";
+import { beginWith } from "./begin-with.ts";
 import { LostNodeError, noReadyNode, toPublicError } from "./node-error.ts";
 import { type NodeEvent, readNodeEvents } from "./node-events.ts";
 import type { NodeTimeouts } from "./node-timeouts.ts";
@@ -58,7 +59,7 @@ export class NodeClient {
     url: string,
     order: NodeOrder,
     controller: AbortController,
-  ): Promise<AsyncGenerator<NodeEvent, void, void>> {
+  ): Promise<AsyncIterableIterator<NodeEvent, void, void>> {
     const late: { message?: string } = {};
     const giveUp = (message: string) => {
       if (!controller.signal.aborted) late.message = message;
@@ -97,7 +98,7 @@ export class NodeClient {
   async #begin(
     response: Response,
     { request, grantSecret, onFailureReceipt }: NodeOrder,
-  ): Promise<AsyncGenerator<NodeEvent, void, void>> {
+  ): Promise<AsyncIterableIterator<NodeEvent, void, void>> {
     if (!response.ok || response.body === null) throw await readRefusal(response, request);
     const events = readNodeEvents(response.body, {
       request,
@@ -106,7 +107,7 @@ export class NodeClient {
       maxTotalMs: this.#timeouts.totalMs,
       onFailureReceipt,
     });
-    return resume(await firstFrame(events), events);
+    return beginWith({ value: await firstFrame(events), done: false }, events);
   }
 
   async #post(url: string, order: NodeOrder, signal: AbortSignal): Promise<Response> {
@@ -142,14 +143,6 @@ async function firstFrame(events: AsyncGenerator<NodeEvent, void, void>): Promis
     if (next.value.type === "frame") return next.value;
   }
   throw new LostNodeError("The node ended its stream before the first frame.");
-}
-
-async function* resume(
-  first: NodeEvent,
-  rest: AsyncGenerator<NodeEvent, void, void>,
-): AsyncGenerator<NodeEvent, void, void> {
-  yield first;
-  yield* rest;
 }
 
 /** The node's refusal in its own words, or `node_failed` when it has none. */

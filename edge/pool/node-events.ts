@@ -53,12 +53,14 @@ export async function* readNodeEvents(
   try {
     for (let heard = await stream.next(); heard !== null; heard = await stream.next()) {
       for (const thing of heard) {
-        const event = await toEvent(thing, options);
-        const isLast = event.type === "frame" && event.frame.type === "done";
-        // Nothing follows but the end; a connection that was read up to it serves the next request.
-        if (isLast) stream.next().catch(() => undefined);
-        yield event;
-        if (isLast) return;
+        const frame = thing.type === "data" ? checkFrame(thing.text) : null;
+        if (isLast(frame)) {
+          const answer = await toAnswer(frame, options);
+          stream.readOut();
+          yield { type: "frame", frame: answer };
+          return;
+        }
+        yield toEvent(thing, frame);
       }
     }
   } finally {
@@ -67,7 +69,10 @@ export async function* readNodeEvents(
   throw new LostNodeError("The node ended its stream before the answer was complete.");
 }
 
-type Heard = { type: "comment"; text: string } | { type: "data"; data: string };
+interface Heard {
+  readonly type: "comment" | "data";
+  readonly text: string;
+}
 
 /** The bytes of a node's stream as what they say. */
 class NodeStream {
@@ -76,6 +81,7 @@ class NodeStream {
   readonly #parser: EventParser;
   #heard: Heard[] = [];
   #isOver = false;
+  #isReadOut = false;
 
   constructor(source: ByteStream, { maxSilenceMs, maxTotalMs }: ReadNodeEventsOptions) {
     this.#reader = source.getReader();
@@ -85,24 +91,34 @@ class NodeStream {
   }
 
   /** Events and comments in order, as soon as some arrive; `null` at the end. */
-  async next(): Promise<Heard[] | null> {
-    const { done, value } = await this.#watch.watch(this.#reader.read().catch(rethrowBroken));
+  async next(): Promise<readonly Heard[] | null> {
+    const { done, value } = await this.#watch.watch(this.#reader.read());
     this.#isOver = done;
     if (value === undefined) return done ? null : [];
     this.#heard = [];
-    for (const { data } of this.#parser.push(value)) this.#heard.push({ type: "data", data });
+    for (const { data } of this.#parser.push(value)) this.#heard.push({ type: "data", text: data });
     return this.#heard;
+  }
+
+  /**
+   * Reads what follows the answer while nobody waits for it: nothing but the end. A connection that was
+   * read up to it serves the next request.
+   */
+  readOut(): void {
+    this.#isReadOut = true;
+    const hangUp = () => this.#hangUp();
+    this.next().then(hangUp, hangUp);
   }
 
   /** Says that nobody reads any more. */
   close(): void {
+    if (!this.#isReadOut) this.#hangUp();
+  }
+
+  #hangUp(): void {
     this.#watch.end();
     if (!this.#isOver) this.#reader.cancel().catch(() => undefined);
   }
-}
-
-function rethrowBroken(cause: unknown): never {
-  throw new LostNodeError("The connection to the node broke.", cause);
 }
 
 /** Notices a wait that lasts too long, and a stream that does; by one timer for all of its waits. */
@@ -110,27 +126,36 @@ class StreamWatch {
   readonly #maxSilenceMs: number;
   /** Epoch milliseconds. */
   readonly #endsAt: number;
-  readonly #lasted = Promise.withResolvers<never>();
   /** Epoch milliseconds; `null` while nobody waits. */
   #waitsSince: number | null = null;
+  /** What the wait ends with, once it has lasted too long. */
+  #failure: ApiError | null = null;
+  #giveUp: (failure: ApiError) => void = () => undefined;
   #timer: ReturnType<typeof setTimeout>;
 
   constructor(maxSilenceMs: number, maxTotalMs: number) {
     this.#maxSilenceMs = maxSilenceMs;
     this.#endsAt = Date.now() + maxTotalMs;
-    // Between two waits nobody listens.
-    this.#lasted.promise.catch(() => undefined);
     this.#timer = setTimeout(() => this.#look(), Math.min(maxSilenceMs, maxTotalMs));
   }
 
   /** What is waited for, or `node_failed` when it does not come in time; see {@link readNodeEvents}. */
-  async watch<Value>(awaited: Promise<Value>): Promise<Value> {
+  watch<Value>(awaited: Promise<Value>): Promise<Value> {
     this.#waitsSince = Date.now();
-    try {
-      return await Promise.race([awaited, this.#lasted.promise]);
-    } finally {
-      this.#waitsSince = null;
-    }
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      if (this.#failure !== null) reject(this.#failure);
+      awaited.then(
+        (value) => {
+          this.#waitsSince = null;
+          resolve(value);
+        },
+        (cause: unknown) => {
+          this.#waitsSince = null;
+          reject(new LostNodeError("The connection to the node broke.", cause));
+        },
+      );
+    });
   }
 
   end(): void {
@@ -140,9 +165,14 @@ class StreamWatch {
   #look(): void {
     const now = Date.now();
     const silenceEndsAt = (this.#waitsSince ?? now) + this.#maxSilenceMs;
-    if (now >= silenceEndsAt) this.#lasted.reject(new LostNodeError("The node fell silent."));
-    else if (now >= this.#endsAt) this.#lasted.reject(tooLong());
+    if (now >= silenceEndsAt) this.#fail(new LostNodeError("The node fell silent."));
+    else if (now >= this.#endsAt) this.#fail(tooLong());
     else this.#timer = setTimeout(() => this.#look(), Math.min(silenceEndsAt, this.#endsAt) - now);
+  }
+
+  #fail(failure: ApiError): void {
+    this.#failure = failure;
+    this.#giveUp(failure);
   }
 }
 
@@ -150,26 +180,35 @@ function tooLong(): ApiError {
   return new ApiError("deadline_exceeded", "The generation took longer than one may take.");
 }
 
-async function toEvent(heard: Heard, options: ReadNodeEventsOptions): Promise<NodeEvent> {
-  if (heard.type === "comment") return heard;
-  return { type: "frame", frame: await checkFrame(heard.data, options) };
+type LastFrame = Extract<NodeFrame, { type: "done" | "error" }>;
+
+function checkFrame(data: string): NodeFrame {
+  const parsed = nodeFrameSchema.safeParse(tryParseJson(data));
+  if (parsed.success) return parsed.data;
+  throw new ApiError("node_failed", "The node sent a frame that breaks its contract.");
 }
 
-async function checkFrame(data: string, options: ReadNodeEventsOptions): Promise<NodeProgress> {
-  const parsed = nodeFrameSchema.safeParse(tryParseJson(data));
-  if (!parsed.success) {
-    throw new ApiError("node_failed", "The node sent a frame that breaks its contract.");
+function toEvent({ text }: Heard, frame: Exclude<NodeFrame, LastFrame> | null): NodeEvent {
+  return frame === null ? { type: "comment", text } : { type: "frame", frame };
+}
+
+function isLast(frame: NodeFrame | null): frame is LastFrame {
+  return frame?.type === "done" || frame?.type === "error";
+}
+
+/** The answer with its bill; throws what the node failed with, once its bill was told. */
+async function toAnswer(
+  frame: LastFrame,
+  options: ReadNodeEventsOptions,
+): Promise<Extract<NodeFrame, { type: "done" }>> {
+  if (frame.type === "done") {
+    // With the receipt that the signature covers: the bill is never taken unsigned.
+    return { ...frame, receipt: await readReceipt(frame.signed_receipt, options) };
   }
-  const frame = parsed.data;
-  if (frame.type === "error") {
-    if (frame.signed_receipt !== null) {
-      options.onFailureReceipt(await readReceipt(frame.signed_receipt, options));
-    }
-    throw toPublicError(frame, options.request);
+  if (frame.signed_receipt !== null) {
+    options.onFailureReceipt(await readReceipt(frame.signed_receipt, options));
   }
-  if (frame.type !== "done") return frame;
-  // With the receipt that the signature covers: the bill is never taken unsigned.
-  return { ...frame, receipt: await readReceipt(frame.signed_receipt, options) };
+  throw toPublicError(frame, options.request);
 }
 
 async function readReceipt(signed: string, options: ReadNodeEventsOptions): Promise<Receipt> {

@@ -13,6 +13,7 @@ import {
   boundSteps,
   toStepUnits,
 } from "#shared/contracts/prices.ts";
+import { beginWith } from "./begin-with.ts";
 import { chooseNode } from "./choose-node.ts";
 import { CircuitBreakers } from "./circuit-breaker.ts";
 import type { NodeClient, NodeOrder } from "./node-client.ts";
@@ -68,7 +69,7 @@ export interface NodeGeneration {
   /** What runs it; while it waits for its first node, what is known of its model. */
   readonly model: NodeModel;
   /** Frames, and comments while there is none; the last one is `done`, or the reading throws. */
-  readonly events: AsyncGenerator<NodeEvent, void, void>;
+  readonly events: AsyncIterableIterator<NodeEvent, void, void>;
   /** Says that nobody reads any more; may be called again. */
   close(): void;
   /** Tells the node that runs it to stop, and has no other go on. */
@@ -146,7 +147,7 @@ export class NodePool {
         get model() {
           return run.model;
         },
-        events: startWith(first, run.events),
+        events: beginWith(first, run.events),
         close: () => run.close(),
         cancel: () => run.cancel(),
       };
@@ -241,14 +242,6 @@ function isReady(node: NodeSnapshot): boolean {
 /** A node's model, and how fast that node is. */
 function withStepTime({ model, step_ms: stepMs }: NodeSnapshot): NodeModel {
   return stepMs > 0 ? { ...model, step_ms: stepMs } : model;
-}
-
-async function* startWith(
-  first: IteratorResult<NodeEvent, void>,
-  rest: AsyncGenerator<NodeEvent, void, void>,
-): AsyncGenerator<NodeEvent, void, void> {
-  if (!first.done) yield first.value;
-  yield* rest;
 }
 
 /** Waits, no longer than until `signal` is aborted. */

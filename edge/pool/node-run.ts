@@ -167,10 +167,12 @@ export class NodeRun {
     this.#isOnNode = true;
     if (this.#progress.weightsDigest === null) this.#model = node.model;
     let isFailed = false;
+    let isAnswered = false;
     try {
       const events = await this.#client.open(node.url, running.order, running.controller);
       node.begun();
       for await (const event of events) {
+        isAnswered = isAnswer(event);
         if (event.type === "comment" || this.#take(event.frame, node)) yield event;
       }
       return null;
@@ -180,8 +182,9 @@ export class NodeRun {
       isFailed = thrown.code !== "overloaded" && thrown.code !== "session_failed";
       return thrown;
     } finally {
-      // Whatever it was: a node that is given up must not go on.
-      running.controller.abort();
+      // Whatever it was: a node that is given up must not go on. One that has answered is not hung up on:
+      // its connection serves the next request.
+      if (!isAnswered) running.controller.abort();
       node.release(isFailed);
       this.#running = null;
     }
@@ -250,6 +253,10 @@ export class NodeRun {
       ...(thrown.retryAfterSeconds && { retryAfterSeconds: thrown.retryAfterSeconds }),
     });
   }
+}
+
+function isAnswer(event: NodeEvent): boolean {
+  return event.type === "frame" && event.frame.type === "done";
 }
 
 /** Failures of a node, not of the request; a client that left is neither. */

@@ -99,27 +99,35 @@ class Heard {
   isCancelled = false;
 }
 
-async function* observe(
-  events: AsyncGenerator<NodeEvent, void, void>,
+/** The events, heard as they pass by whoever reads them. */
+function observe(
+  events: AsyncIterableIterator<NodeEvent, void, void>,
   heard: Heard,
   tab: Tab,
-): AsyncGenerator<NodeEvent, void, void> {
-  try {
-    for await (const event of events) {
-      if (event.type === "frame" && event.frame.type === "step") heard.hasSteps = true;
-      if (event.type === "frame" && event.frame.type === "done")
-        void settleAnswer(event.frame, tab);
-      yield event;
-    }
-  } catch (error) {
-    heard.isCancelled = error instanceof ApiError && error.code === "cancelled";
-    throw error;
-  }
+): AsyncIterableIterator<NodeEvent, void, void> {
+  return {
+    async next() {
+      try {
+        const next = await events.next();
+        const frame = !next.done && next.value.type === "frame" ? next.value.frame : null;
+        if (frame?.type === "step") heard.hasSteps = true;
+        if (frame?.type === "done") void settleAnswer(frame, tab);
+        return next;
+      } catch (error) {
+        heard.isCancelled = error instanceof ApiError && error.code === "cancelled";
+        throw error;
+      }
+    },
+    return: () => events.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /** A node's events as a client is told them, the last one when it is paid. */
 async function* relay(
-  events: AsyncGenerator<NodeEvent, void, void>,
+  events: AsyncIterableIterator<NodeEvent, void, void>,
   { tab, tier }: RunningParts,
 ): AsyncGenerator<RelayedEvent, void, void> {
   for await (const event of events) {
@@ -146,7 +154,10 @@ function toAnswerText(frame: DoneFrame): AnswerText {
 }
 
 /** Reads to the end, for the receipt in it; gives up when it takes too long. */
-async function drain(events: AsyncGenerator<NodeEvent, void, void>, maxMs: number): Promise<void> {
+async function drain(
+  events: AsyncIterableIterator<NodeEvent, void, void>,
+  maxMs: number,
+): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = setTimeout(() => resolve("late"), maxMs);
   try {
