@@ -2,15 +2,15 @@
 import { ApiError, isErrorCode } from "#shared/contracts/errors.ts";
 import type { NodeGenerationRequest, NodeInput } from "#shared/contracts/node-wire.ts";
 
-/** A node that was started again is back within some seconds. */
+/** A node that was started again is back within some seconds; what is said where nothing is known. */
 const NO_NODE_RETRY_SECONDS = 5;
 /** A queue moves by a few requests a second. */
 const OVERLOADED_RETRY_SECONDS = 1;
 
-/** No node that could be reached. */
-export function noReadyNode(cause?: unknown): ApiError {
+/** No node that could be reached; `expectedInSeconds` tells when one should be there, at least 1. */
+export function noReadyNode(cause?: unknown, expectedInSeconds: number | null = null): ApiError {
   return new ApiError("no_ready_node", "No node is ready. Try again shortly.", {
-    retryAfterSeconds: NO_NODE_RETRY_SECONDS,
+    retryAfterSeconds: expectedInSeconds ?? NO_NODE_RETRY_SECONDS,
     cause,
   });
 }

@@ -132,6 +132,7 @@ export class NodePool {
         await sleep(POLL_INTERVAL_MS, closed);
         if (!closed.aborted) await this.#memory.wait(pool, waiting);
       },
+      expectedInSeconds: () => this.#memory.nodeExpectedInSeconds,
     };
     const run = new NodeRun({ order, client: this.#client, source, now: this.#now });
     let leaving: Promise<void> | null = null;

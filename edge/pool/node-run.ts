@@ -47,6 +47,8 @@ export interface NodeSource {
   choose(wish: NodeWish): Promise<ChosenNode | null>;
   /** Says that the request waits for a node, and comes back after a moment. */
   wait(signal: AbortSignal): Promise<void>;
+  /** Seconds after which a node should be there; `null` where nobody can say. */
+  expectedInSeconds(): number | null;
 }
 
 /** How often a client that waits is told that somebody is there. */
@@ -148,7 +150,10 @@ export class NodeRun {
         throw new ApiError("cancelled", "The client has left.");
       }
       if (node !== null) return node;
-      const refusal = this.#stall.giveUp(this.#now(), this.#order.waitMs, this.#progress.hasBegun);
+      const { waitMs } = this.#order;
+      const expectedInSeconds = this.#source.expectedInSeconds();
+      const wait = { nowMs: this.#now(), waitMs, expectedInSeconds };
+      const refusal = this.#stall.giveUp(wait, this.#progress.hasBegun);
       if (refusal !== null) throw refusal;
       if (this.#now() - toldAt >= KEEP_ALIVE_MS) {
         toldAt = this.#now();

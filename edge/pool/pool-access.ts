@@ -40,6 +40,13 @@ export class PoolMemory {
     this.#now = now;
   }
 
+  /** Seconds after which a node should be there, by the last view; `null` where nobody can say. */
+  get nodeExpectedInSeconds(): number | null {
+    const expectedInMs = this.#view?.nodeExpectedInMs;
+    if (expectedInMs === undefined) return null;
+    return Math.ceil(Math.max(0, expectedInMs - (this.#now() - this.#readAt)) / 1_000) || null;
+  }
+
   /** A view at most a second old. */
   async read(pool: PoolAccess): Promise<PoolView> {
     const ageMs = this.#now() - this.#readAt;

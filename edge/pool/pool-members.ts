@@ -14,6 +14,11 @@ export interface PoolView {
   readonly nodes: readonly NodeSnapshot[];
   /** Every model that was served of late, also where no node serves it now; by id. */
   readonly models: readonly NodeModel[];
+  /**
+   * Milliseconds until a node is there, by how long the last one took that requests waited for; left out
+   * while one is, where that is not known, and where it takes longer this time.
+   */
+  readonly nodeExpectedInMs?: number;
 }
 
 /** A request that no node can take now. */
@@ -37,6 +42,10 @@ const WAITING_LIFETIME_MS = 3_000;
 export class PoolMembers {
   readonly #nodes = new Map<string, NodeSnapshot>();
   readonly #waiting = new Map<string, { stepUnits: number; until: number }>();
+  /** When requests began to wait for a first node; `null` while none do. */
+  #calledAt: number | null = null;
+  /** From such a moment to the node, the last time. */
+  #startMs: number | null = null;
 
   /**
    * Takes a node's word.
@@ -50,12 +59,36 @@ export class PoolMembers {
     // A node that was started again under another name answers in its predecessor's place.
     for (const [id, { url }] of this.#nodes) if (url === heartbeat.url) this.#nodes.delete(id);
     this.#nodes.set(heartbeat.node_id, { ...heartbeat, heardAt: nowMs });
+    if (!heartbeat.is_draining) this.#noteArrival(nowMs);
     return true;
   }
 
   /** Notes that a request waits; until it says so no more. */
   wait({ requestId, stepUnits }: WaitingRequest, nowMs: number): void {
+    const isFirst = !this.#isWaitedFor(nowMs);
+    if (!this.#hasReady(nowMs) && (isFirst || this.#calledAt === null)) this.#calledAt = nowMs;
     this.#waiting.set(requestId, { stepUnits, until: nowMs + WAITING_LIFETIME_MS });
+  }
+
+  /** As {@link PoolView} tells it. */
+  expectNode(nowMs: number): number | null {
+    if (this.#calledAt === null || this.#startMs === null || this.#hasReady(nowMs)) return null;
+    const leftMs = this.#calledAt + this.#startMs - nowMs;
+    return leftMs > 0 ? leftMs : null;
+  }
+
+  /** A node that nobody waited for says nothing of how long one takes. */
+  #noteArrival(nowMs: number): void {
+    if (this.#calledAt !== null && this.#isWaitedFor(nowMs)) this.#startMs = nowMs - this.#calledAt;
+    this.#calledAt = null;
+  }
+
+  #hasReady(nowMs: number): boolean {
+    return this.listNodes(nowMs).some(({ is_draining: isDraining }) => !isDraining);
+  }
+
+  #isWaitedFor(nowMs: number): boolean {
+    return [...this.#waiting.values()].some(({ until }) => nowMs < until);
   }
 
   /** Nodes that are there. */

@@ -68,7 +68,9 @@ export class PoolObject extends DurableObject<object> {
       .filter(({ heardAt }) => nowMs - heardAt < MODEL_LIFETIME_MS)
       .map(({ model }) => model)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    return { nodes: this.#members.listNodes(nowMs), models };
+    const expectedInMs = this.#members.expectNode(nowMs);
+    const nodes = this.#members.listNodes(nowMs);
+    return { nodes, models, ...(expectedInMs !== null && { nodeExpectedInMs: expectedInMs }) };
   }
 
   #keepModel(model: NodeModel, nowMs: number): void {

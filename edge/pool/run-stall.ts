@@ -7,6 +7,15 @@ const MAX_FAILURES = 3;
 /** Nodes that refuse a request for want of room before its client is told so. */
 const MAX_REFUSALS = 2;
 
+/** A run's wait for a node. */
+export interface NodeWait {
+  readonly nowMs: number;
+  /** How long it may take. */
+  readonly waitMs: number;
+  /** When a node should be there; `null` where nobody can say. */
+  readonly expectedInSeconds: number | null;
+}
+
 /** What has gone wrong since a run last moved on. */
 export class RunStall {
   /** Base URLs of nodes that have just failed. */
@@ -44,8 +53,9 @@ export class RunStall {
   }
 
   /** The failure to end with where no node is left to try; `null` while it is worth to wait. */
-  giveUp(nowMs: number, waitMs: number, hasBegun: boolean): ApiError | null {
-    const last = this.#last ?? noReadyNode();
+  giveUp({ nowMs, waitMs, expectedInSeconds }: NodeWait, hasBegun: boolean): ApiError | null {
+    const met = this.#last ?? noReadyNode();
+    const last = met.code === "no_ready_node" ? noReadyNode(met.cause, expectedInSeconds) : met;
     // Nodes that are there and refuse: the client is told so while its status can still say it.
     const isRefused = !isAbsence(last) && !hasBegun && !this.#isWaiting;
     this.#waitingSince ??= nowMs;

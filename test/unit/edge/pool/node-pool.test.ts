@@ -79,6 +79,14 @@ describe("an edge's view of the nodes", () => {
     expect(new Set(lines.map(({ url }) => url))).toEqual(new Set(["http://c"]));
   });
 
+  it("tells a client that no node is ready when one should be", async ({ expect }) => {
+    const { pool, open, clock } = createEdge([]);
+    await expect(open()).rejects.toMatchObject({ code: "no_ready_node", retryAfterSeconds: 5 });
+    pool.nodeExpectedInMs = 41_200;
+    clock.nowMs = 10_000;
+    await expect(open()).rejects.toMatchObject({ code: "no_ready_node", retryAfterSeconds: 42 });
+  });
+
   it("without a node has none ready", async ({ expect }) => {
     await expect(createEdge([]).open()).rejects.toMatchObject({ code: "no_ready_node" });
   });

@@ -40,6 +40,43 @@ describe("members of the pool", () => {
   });
 });
 
+describe("a node that requests wait for", () => {
+  const wait = (members: PoolMembers, nowMs: number) =>
+    members.wait({ requestId: "gen_1", stepUnits: 1 }, nowMs);
+
+  it("is expected after as long as the last one took", ({ expect }) => {
+    const members = new PoolMembers();
+    for (let nowMs = 0; nowMs <= 60_000; nowMs += 1_000) {
+      wait(members, nowMs);
+      expect(members.expectNode(nowMs)).toBeNull();
+    }
+    members.hear(createHeartbeat("http://a"), 60_500);
+    expect(members.expectNode(60_500)).toBeNull();
+    wait(members, 100_000);
+    expect(members.expectNode(100_000)).toBe(60_500);
+    wait(members, 102_500);
+    expect(members.expectNode(102_500)).toBe(58_000);
+    // One that drains is none; and this time it takes longer.
+    members.hear(createHeartbeat("http://a", { sent_at: 1, is_draining: true }), 103_000);
+    expect(members.expectNode(103_000)).toBe(57_500);
+    expect(members.expectNode(160_500)).toBeNull();
+  });
+
+  it("is not the one that came when nobody waited any more, nor counted from who gave up", ({
+    expect,
+  }) => {
+    const members = new PoolMembers();
+    wait(members, 0);
+    members.hear(createHeartbeat("http://a"), 500_000);
+    wait(members, 600_000);
+    expect(members.expectNode(600_000)).toBeNull();
+    wait(members, 700_000);
+    members.hear(createHeartbeat("http://a", { sent_at: 1 }), 702_000);
+    wait(members, 800_000);
+    expect(members.expectNode(800_000)).toBe(2_000);
+  });
+});
+
 describe("requests that wait", () => {
   it("count while they say so, each once", ({ expect }) => {
     const members = new PoolMembers();

@@ -26,6 +26,8 @@ export interface ScriptedPool extends PoolAccess {
   readonly members: PoolMembers;
   /** Models that are known beside those of the nodes. */
   readonly models: NodeModel[];
+  /** As the object says it; `null` where it does not. */
+  nodeExpectedInMs: number | null;
   readCount: number;
   readonly waiting: WaitingRequest[];
   /** What the platform was left to end. */
@@ -39,7 +41,9 @@ export function createScriptedPool(urls: readonly string[], now: () => number): 
   for (const url of urls) members.hear(createHeartbeat(url), now());
   const view = () => {
     const nodes = members.listNodes(now());
-    return { nodes, models: [...nodes.map(({ model }) => model), ...pool.models] };
+    const models = [...nodes.map(({ model }) => model), ...pool.models];
+    const { nodeExpectedInMs } = pool;
+    return { nodes, models, ...(nodeExpectedInMs !== null && { nodeExpectedInMs }) };
   };
   const stub = {
     hear: async () => undefined,
@@ -57,6 +61,7 @@ export function createScriptedPool(urls: readonly string[], now: () => number): 
   const pool: ScriptedPool = {
     members,
     models: [],
+    nodeExpectedInMs: null,
     readCount: 0,
     waiting: [],
     leftOver: [],
