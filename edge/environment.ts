@@ -77,10 +77,13 @@ export interface BodyEnvironment<Body> {
   Variables: Variables & { body: Body };
 }
 
-/** What a handler is given, with a checked body or without. */
+/**
+ * What a handler is given, with a checked body or without. What every generation passes reads its variables
+ * by `get`: `var` copies all of them each time.
+ */
 export type AppContext = Pick<
   Context<AppEnvironment>,
-  "body" | "env" | "executionCtx" | "header" | "json" | "req" | "var"
+  "body" | "env" | "executionCtx" | "get" | "header" | "json" | "req" | "var"
 >;
 /** What a handler behind `validateBody` is given. */
 export type BodyContext<Body> = Context<BodyEnvironment<Body>>;

@@ -243,6 +243,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
       return result;
     } catch (error) {
       this.#limits.forget();
+      this.#ledger.forget();
       throw error;
     }
   }

@@ -200,8 +200,7 @@ export class AccountStore {
   authorizeKey(presented: PresentedKey, nowMs: number): KeyVerdict {
     const [row] = this.#sql
       .exec(
-        `SELECT ${KEY_COLUMNS}, (SELECT plan FROM account) AS plan FROM api_key
-         WHERE key_id = ? AND secret_hash = ?`,
+        `SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = ? AND secret_hash = ?`,
         presented.keyId,
         presented.secretHash,
       )
@@ -212,7 +211,7 @@ export class AccountStore {
     if (isExpired || key.revokedAt !== null) return { accepted: false, code: "invalid_api_key" };
     if (!presented.scopes.includes(key.scope))
       return { accepted: false, code: "scope_not_allowed" };
-    return { accepted: true, key, plan: planSchema.parse(row["plan"]) };
+    return { accepted: true, key, plan: this.readPlan() };
   }
 }
 

@@ -20,6 +20,11 @@ export interface NewEntry {
 /** The log over one account's rows. */
 export class EntryLog {
   readonly #sql: Sql;
+  /**
+   * The last entry, once it was written or read here: nobody else writes any, and whoever rolls a
+   * transaction back says so by {@link forget}.
+   */
+  #last: { readonly sequence: number; readonly hash: string } | null = null;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -27,18 +32,15 @@ export class EntryLog {
 
   /** Writes an entry behind the last one. */
   append({ kind, amount, balanceAfter, reference }: NewEntry, nowMs: number): LedgerEntry {
-    const [last] = this.#sql
-      .exec("SELECT sequence, hash FROM entry ORDER BY sequence DESC LIMIT 1")
-      .toArray();
+    const last = this.#last ?? this.#readLast();
     const unsigned = {
-      sequence: (last === undefined ? 0 : numberOf(last, "sequence")) + 1,
+      sequence: (last?.sequence ?? 0) + 1,
       kind,
       amount,
       balance_after: balanceAfter,
       reference,
       created_at: new Date(nowMs).toISOString(),
-      previous_hash:
-        last === undefined ? toGenesisHash(this.#readAccountId()) : textOf(last, "hash"),
+      previous_hash: last?.hash ?? toGenesisHash(this.#readAccountId()),
     };
     const entry = { ...unsigned, object: "ledger_entry" as const, hash: hashLedgerEntry(unsigned) };
     this.#sql.exec(
@@ -53,7 +55,13 @@ export class EntryLog {
       entry.previous_hash,
       entry.hash,
     );
+    this.#last = { sequence: entry.sequence, hash: entry.hash };
     return entry;
+  }
+
+  /** What was appended since the last commit was not appended. */
+  forget(): void {
+    this.#last = null;
   }
 
   /** The entry of a reference. */
@@ -75,6 +83,15 @@ export class EntryLog {
       )
       .toArray()
       .map(toEntry);
+  }
+
+  #readLast(): { sequence: number; hash: string } | null {
+    const [row] = this.#sql
+      .exec("SELECT sequence, hash FROM entry ORDER BY sequence DESC LIMIT 1")
+      .toArray();
+    return row === undefined
+      ? null
+      : { sequence: numberOf(row, "sequence"), hash: textOf(row, "hash") };
   }
 
   #readAccountId(): string {

@@ -91,6 +91,11 @@ export class Ledger {
     this.#lifetimes = lifetimes;
   }
 
+  /** What was written since the last commit was not written. */
+  forget(): void {
+    this.#entries.forget();
+  }
+
   readPurse(): Purse {
     const [row = {}] = this.#sql.exec("SELECT balance, held FROM purse").toArray();
     return { balance: numberOf(row, "balance"), held: numberOf(row, "held") };

@@ -11,7 +11,7 @@ const KEY_PARAMETERS = ["api_key", "api-key", "apikey", "key", "access_token", "
  *   in logs and histories that nobody can empty.
  */
 export function readPresentedKey(headers: Headers, url: string): string {
-  if (hasKeyInAddress(new URL(url))) {
+  if (url.includes("?") && hasKeyInAddress(new URL(url))) {
     throw new ApiError(
       "invalid_api_key",
       "Send the key in the authorization header, never in the address; revoke this one.",

@@ -7,7 +7,7 @@ import type { AppMiddleware } from "../environment.ts";
  */
 export function requestId(): AppMiddleware {
   return async function requestId(context, next) {
-    const { now, randomBytes } = context.var.platform;
+    const { now, randomBytes } = context.get("platform");
     const id = createId("req", now(), randomBytes);
     context.set("requestId", id);
     context.header("x-request-id", id);

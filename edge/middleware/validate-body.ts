@@ -23,7 +23,7 @@ export function validateBody<Schema extends z.ZodType>(
     if (!/^application\/json\b/i.test(mediaType)) {
       throw new ApiError("unsupported_media_type", "Send the body as 'application/json'.");
     }
-    context.set("body", checkBody(schema, parseJson(context.var.bodyText)));
+    context.set("body", checkBody(schema, parseJson(context.get("bodyText"))));
     await next();
   };
 }

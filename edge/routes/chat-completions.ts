@@ -13,7 +13,7 @@ import { beginGeneration } from "./begin-generation.ts";
 export async function createChatCompletion(
   context: BodyContext<ChatCompletionRequest>,
 ): Promise<Response> {
-  const { body } = context.var;
+  const body = context.get("body");
   const generation = await beginGeneration(context, {
     model: body.model,
     tier: toTier(body),

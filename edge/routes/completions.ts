@@ -11,7 +11,7 @@ import { beginGeneration } from "./begin-generation.ts";
 
 /** `POST /v1/completions`. Walk: step 4. */
 export async function createCompletion(context: BodyContext<CompletionRequest>): Promise<Response> {
-  const { body } = context.var;
+  const body = context.get("body");
   const generation = await beginGeneration(context, {
     model: body.model,
     tier: toTier(body),

@@ -59,7 +59,8 @@ export async function holdPrice(
   wish: GenerationWish,
   claim: Claim | null,
 ): Promise<HeldPrice> {
-  const { platform, presentedKey: key, bodyBytes } = context.var;
+  const platform = context.get("platform");
+  const key = context.get("presentedKey");
   const accounts = openAccounts(context.env);
   const startedAt = platform.now();
   const name = wish.model === "default" ? null : (wish.model ?? null);
@@ -83,7 +84,7 @@ export async function holdPrice(
     maxStepUnits: quote.maxStepUnits,
     listPrice: quote.listPrice,
     maxPrice: wish.maxPrice ?? null,
-    bodyBytes,
+    bodyBytes: context.get("bodyBytes"),
     promptCharacters: countCharacters(input),
     claim,
   });
@@ -92,7 +93,7 @@ export async function holdPrice(
       context.header(header, value);
     }
   }
-  context.var.spans.push({ name: "admit", durationMs: platform.now() - startedAt });
+  context.get("spans").push({ name: "admit", durationMs: platform.now() - startedAt });
   if (admission.outcome === "refused") throw toRefusalError(admission.refusal);
   return admission.outcome === "admitted"
     ? { model, tier, parameters, unitPrice: admission.unitPrice, earlier: null }
@@ -111,11 +112,12 @@ export async function holdPriceInTurn(
   wish: GenerationWish,
   claim: Claim | null,
 ): Promise<HeldPrice> {
-  const { platform, clientSignal } = context.var;
+  const platform = context.get("platform");
+  const clientSignal = context.get("clientSignal");
   const endsAt = platform.now() + Number(context.env.NODE_WAIT_MS);
   for (;;) {
     // Of several tries the last one's time is told.
-    context.var.spans.splice(0);
+    context.get("spans").splice(0);
     const held = await holdPrice(context, id, wish, claim);
     if (held.earlier?.kind !== "running") return held;
     if (platform.now() >= endsAt || clientSignal.aborted) throw inProgress();

@@ -33,7 +33,8 @@ export async function startGeneration(
   context: AppContext,
   wish: GenerationWish,
 ): Promise<RunningGeneration> {
-  const { platform, presentedKey } = context.var;
+  const platform = context.get("platform");
+  const presentedKey = context.get("presentedKey");
   const createdAt = platform.now();
   const id = createId("gen", createdAt, platform.randomBytes);
   context.header("x-generation-id", id);
@@ -78,8 +79,9 @@ async function openOnNode(
   context: AppContext,
   { id, createdAt, input, tier, parameters, model, tab, end }: OpenOrder,
 ): Promise<RunningGeneration> {
-  const { clientSignal, platform, presentedKey } = context.var;
-  const { accountId } = presentedKey;
+  const clientSignal = context.get("clientSignal");
+  const platform = context.get("platform");
+  const { accountId } = context.get("presentedKey");
   const startedAt = platform.now();
   const accounts = openAccounts(context.env);
   try {
@@ -101,7 +103,7 @@ async function openOnNode(
       signal: clientSignal,
       onFailureReceipt: (receipt) => void tab.settle(receipt, null),
     });
-    context.var.spans.push({ name: "first-frame", durationMs: platform.now() - startedAt });
+    context.get("spans").push({ name: "first-frame", durationMs: platform.now() - startedAt });
     return watchGeneration({ id, createdAt, tier, generation, tab, clientSignal, end });
   } catch (error) {
     // A node that began for a client that then left may have run a step meanwhile.

@@ -23,6 +23,7 @@ describe("an outbox", () => {
       }),
     ).toThrow("undone");
     expect(outbox.hasAny()).toBe(false);
+    ledger.forget();
     ledger.credit("top_up", 500, "evt_1", 5);
     const wish = { requestId: "gen_1", keyId: "key_1", model: "m", tier: "fast" as const };
     ledger.reserve({ ...wish, maxStepUnits: 10, unitPrice: 10, attempt: 1 }, 6);
