@@ -32,14 +32,14 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 450,
-    "story_chat": 450,
+    "stories": 650,
+    "story_chat": 800,
     "arithmetic": 100,
     "arithmetic_chat": 900,
-    "equations": 600,
+    "equations": 500,
     "sum_chat": 250,
-    "couplets": 1000,
-    "couplet_chat": 40,
+    "couplets": 550,
+    "couplet_chat": 60,
     "talk_chat": 120,
 }
 # Shortest and longest row of each task, in tokens; a step draws one length per task, so that the model meets
