@@ -6,7 +6,6 @@ import {
   toInfillParameters,
 } from "#shared/contracts/infill.ts";
 import { toTier } from "#shared/contracts/public-api.ts";
-import { fillTemplate } from "#shared/contracts/template.ts";
 import type { BodyContext } from "../environment.ts";
 import { answerHosted, readHosted } from "./answer-hosted.ts";
 import { hostGeneration } from "./host-generation.ts";
@@ -30,11 +29,10 @@ export async function createInfill(context: BodyContext<InfillRequest>): Promise
     body,
   });
   if (body.stream) return await answerHosted(context, hosted);
-  const { id, created, model, holes, usage } = await readHosted(context, hosted);
+  const { id, created, model, text, holes, usage } = await readHosted(context, hosted);
   if (holes === null || usage === null) {
     throw new ApiError("cancelled", "The generation was cancelled.");
   }
-  const text = fillTemplate(template, holes);
   const answer: InfillAnswer = { id, object: "infill", created, model, text, holes, usage };
   return context.json(answer);
 }

@@ -175,7 +175,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     ...read,
     path: "/v1/usage",
-    summary: "Tells what was executed and charged, by day, model and tier.",
+    summary: "Tells what was executed and charged, by day, model, tier and key.",
     bearer: "management key",
     query: usageQuerySchema,
     answer: usageReportSchema,
