@@ -74,12 +74,19 @@ async function generateHere(
     }
     if (frame.type === "done") {
       const { finish_reason, hastened_steps, receipt } = frame;
-      const holes = checked.template ? joinHoles(checked.template, frame.holes ?? []) : null;
-      const text = checked.template && holes ? fillTemplate(checked.template, holes) : frame.text;
-      return { text, ...{ holes, finish_reason, hastened_steps, tier, usage: toUsage(receipt) } };
+      const filled = fillHoles(checked.template, frame);
+      return { ...filled, ...{ finish_reason, hastened_steps, tier, usage: toUsage(receipt) } };
     }
   }
   throw new Error("The node ended without an answer.");
+}
+
+function fillHoles(
+  template: Parameters<typeof joinHoles>[0] | null | undefined,
+  { text, holes }: Frame<"done">,
+) {
+  const joined = template ? joinHoles(template, holes ?? []) : null;
+  return { text: template && joined ? fillTemplate(template, joined) : text, holes: joined };
 }
 
 function caption({ step, masked_count: left, forward_passes: passes }: StepEvent): string {
