@@ -32,13 +32,13 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 
 # Tokens of each step per task. The sum is the batch; the share is also the task's weight in the loss.
 TASK_TOKENS = {
-    "stories": 650,
-    "story_chat": 800,
+    "stories": 600,
+    "story_chat": 850,
     "arithmetic": 100,
-    "arithmetic_chat": 900,
-    "equations": 500,
-    "sum_chat": 250,
-    "couplets": 550,
+    "arithmetic_chat": 1100,
+    "equations": 400,
+    "sum_chat": 300,
+    "couplets": 400,
     "couplet_chat": 60,
     "talk_chat": 120,
 }
@@ -60,8 +60,13 @@ MAX_LENGTH = 256
 SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
 NOISE_STRATIFIED = True
-ONE_NUMBER_SHARE = 0.5  # of the arithmetic answers in which one number is masked, wherever it stands
-NUMBERS_ONLY_SHARE = 0.2  # of them in which nothing but numbers is masked
+ONE_NUMBER_SHARE = 0.15  # of the arithmetic answers in which one number is masked, wherever it stands
+NUMBERS_ONLY_SHARE = 0.1  # of them in which nothing but numbers is masked
+OPEN_NUMBER_SHARE = 0.5  # of them in which a number and all that follows is masked, as when it is written
+OPEN_EQUATIONS_SHARE = 0.5  # of the steps in which so are the equations
+OPEN_ROW = 16  # tokens of the shortest such row; every equation fits
+STORY_BLOCK_SHARE = 0.4  # of the story answers in which all after one block is masked, as when it is written
+STORY_BLOCK = 32
 RESULT_SHARE = 0.75  # of the equations in which the result is masked; else an operand
 
 STORY_REQUESTS = [
@@ -81,8 +86,9 @@ class Batch:
     """
     Rows of one length.
 
-    ids: int64 `[B, L]`. maskable: bool `[B, L]`, what a mask may hide. foretold: bool `[B, L]`, what the
-    autoregressive twin learns to say. noise: t in [0, 1], `[B]`. supervised: which of the two losses.
+    ids: int64 `[B, L]`. maskable: bool `[B, L]`, what a mask may hide, to be foretold. foretold: bool `[B, L]`, what
+    the autoregressive twin learns to say. noise: t in [0, 1], `[B]`. supervised: which of the two losses.
+    hidden: bool `[B, L]`, what is masked always and never scored; None: nothing.
     """
 
     ids: torch.Tensor
@@ -90,6 +96,7 @@ class Batch:
     foretold: torch.Tensor
     noise: torch.Tensor
     supervised: bool
+    hidden: torch.Tensor | None = None
 
 
 class Corpus:
@@ -190,7 +197,11 @@ class Corpus:
         Calculations one below the other, of each exactly one number masked: mostly its result.
 
         Nothing that is masked is left to chance, so every column teaches arithmetic. The twin learns the results.
+        Some steps have short rows instead, each masked from one result on.
         """
+        is_open = self.random.random() < OPEN_EQUATIONS_SHARE
+        if is_open:
+            count, length = 2 * count, max(OPEN_ROW, length // 2)
         ids = torch.full((count, length), EOS_ID)
         maskable = torch.zeros(count, length, dtype=torch.bool)
         foretold = torch.zeros(count, length, dtype=torch.bool)
@@ -203,11 +214,23 @@ class Corpus:
                     break
                 ids[row, column : column + len(tokens)] = torch.tensor(tokens)
                 numbers = self.number_columns(tokens, column)
-                hidden = 2 if self.random.random() < RESULT_SHARE else self.random.randrange(2)
-                maskable[row, numbers[hidden]] = True
+                asked = 2 if self.random.random() < RESULT_SHARE else self.random.randrange(2)
+                maskable[row, numbers[asked]] = True
                 foretold[row, numbers[2]] = True
                 column += len(tokens)
-        return Batch(ids, maskable, foretold, torch.ones(count), supervised=True)
+        hidden = torch.zeros_like(maskable)
+        if is_open:
+            for row in range(count):
+                results = self.number_columns(ids[row].tolist(), 0)[2::3]
+                self.open_number(self.random.choice(results), maskable[row], hidden[row])
+        return Batch(ids, maskable, foretold, torch.ones(count), supervised=True, hidden=hidden)
+
+    def open_number(self, columns, maskable, hidden):
+        """Masks `[L]` from a digit of the number at `columns`, or what follows it, on; scores to just after it."""
+        start = self.random.randint(columns[0], min(columns[-1] + 1, len(maskable) - 1))
+        maskable.fill_(False)
+        maskable[start : columns[-1] + 2] = True
+        hidden[columns[-1] + 2 :] = True
 
     def number_columns(self, tokens, start):
         """Returns the columns of each number in `tokens`, whose first token stands in column `start`."""
@@ -237,21 +260,32 @@ class Corpus:
             maskable[row, len(prompt) :] = True
         foretold = maskable.clone()
         noise = draw_noise_levels(count, NOISE_STRATIFIED, self.generator)
-        if task in ("arithmetic_chat", "sum_chat"):
-            for row, (prompt, answer) in enumerate(rows):
-                self.mask_numbers(ids[row], self.number_columns(answer, len(prompt)), maskable[row], noise[row])
-        return Batch(ids, maskable, foretold, noise, supervised=True)
+        hidden = torch.zeros_like(maskable)
+        for row, (prompt, answer) in enumerate(rows):
+            if task in ("arithmetic_chat", "sum_chat"):
+                numbers = self.number_columns(answer, len(prompt))
+                self.mask_numbers(ids[row], numbers, maskable[row], noise[row], hidden[row])
+            elif task == "story_chat" and self.random.random() < STORY_BLOCK_SHARE:
+                start = self.random.randint(len(prompt), min(len(prompt) + len(answer), length) - 1)
+                maskable[row, :start] = False
+                maskable[row, start + STORY_BLOCK :] = False
+                hidden[row, start + STORY_BLOCK :] = True
+        return Batch(ids, maskable, foretold, noise, supervised=True, hidden=hidden)
 
-    def mask_numbers(self, ids, numbers, maskable, noise):
+    def mask_numbers(self, ids, numbers, maskable, noise, hidden):
         """
-        Has some answers teach arithmetic alone. `numbers`: columns of each; changes `maskable` `[L]` and `noise` `[]`.
+        Has some answers teach arithmetic alone. `numbers`: columns of each; changes the others, `[L]` and noise `[]`.
 
         One number masked wherever it stands follows from what is left: nothing to guess, and nothing to copy from the
-        answer itself.
+        answer itself. But its width is seen. An open number is met as a sampler meets it, with no text behind it.
         """
         numbers = [columns for columns in numbers if columns[-1] < len(ids)]
         kind = self.random.random()
-        if not numbers or kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE:
+        if not numbers or kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE + OPEN_NUMBER_SHARE:
+            return
+        if kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE:
+            self.open_number(self.random.choice(numbers), maskable, hidden)
+            noise.fill_(1.0)
             return
         if kind < ONE_NUMBER_SHARE:
             chosen = ids[self.random.choice(numbers)].tolist()

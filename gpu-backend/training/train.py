@@ -199,8 +199,10 @@ def batch_loss(model, batch, generator):
         return next_token_loss(model, batch)
     p_mask = mask_probability(batch.noise)
     masked = batch.maskable & (torch.rand(batch.ids.shape, generator=generator) < p_mask[:, None])
-    ids, masked, maskable, p_mask = (x.to(device) for x in (batch.ids, masked, batch.maskable, p_mask))
-    token_loss = masked_cross_entropy(model, ids.masked_fill(masked, MASK_ID), ids, masked)
+    unseen = masked if batch.hidden is None else masked | batch.hidden
+    moved = (x.to(device) for x in (batch.ids, masked, unseen, batch.maskable, p_mask))
+    ids, masked, unseen, maskable, p_mask = moved
+    token_loss = masked_cross_entropy(model, ids.masked_fill(unseen, MASK_ID), ids, masked)
     if batch.supervised:
         return supervised_loss(token_loss, masked, p_mask, maskable.sum(1))
     return pretrain_loss(token_loss, masked, p_mask)
