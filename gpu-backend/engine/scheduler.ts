@@ -38,7 +38,7 @@ export interface SchedulerLimits {
 /** For which pass generations are chosen. */
 export interface PassOpening {
   readonly lane: number;
-  /** Passes that may run at once, at least 1: rows are left for the others. */
+  /** Passes that may run at once, at least 1: work is left for the others. */
   readonly laneCount: number;
   /** Epoch milliseconds. */
   readonly now: number;
@@ -174,14 +174,20 @@ export class Scheduler<Item extends Schedulable> {
     return chosen.map(({ item }) => item);
   }
 
-  /** Rows of a pass: those of the shape are shared out among the passes that may run at once. */
+  /**
+   * Rows of a pass: as many as one lane's share of all columns holds. So a shape stays together where
+   * the other lanes have other work, and is shared out where it is most of the work.
+   */
   #rowsOf(passKey: string, laneCount: number): number {
-    let rowCount = 0;
-    for (const item of this.#entries.keys()) {
-      if (laneCount > 1 && item.passShape.key === passKey) rowCount += item.rowCount;
-    }
     const { maxBatchRows } = this.#limits;
-    return laneCount > 1 ? Math.min(maxBatchRows, Math.ceil(rowCount / laneCount)) : maxBatchRows;
+    if (laneCount === 1) return maxBatchRows;
+    let columns = 0;
+    let fedLength = 1;
+    for (const { passShape, rowCount } of this.#entries.keys()) {
+      columns += rowCount * passShape.fedLength;
+      if (passShape.key === passKey) fedLength = passShape.fedLength;
+    }
+    return Math.min(maxBatchRows, Math.ceil(columns / (laneCount * fedLength)));
   }
 
   #choosePassKey(own: readonly Entry<Item>[], now: number): string {

@@ -97,6 +97,20 @@ describe("lanes", () => {
     expect(namesOf(begin(scheduler, 1))).toEqual([0, 1, 2]);
   });
 
+  it("do not part the rows of a shape where another has work for the other lane", ({ expect }) => {
+    const two = createItems([{ length: 64 }, { length: 96 }, { length: 64 }, { length: 96 }]);
+    const scheduler = schedulerWith(two, 8);
+    expect(namesOf(begin(scheduler, 1))).toEqual([0, 2]);
+    expect(namesOf(begin(scheduler, 2))).toEqual([1, 3]);
+  });
+
+  it("share out a shape that is most of the work, however little beside it waits", ({ expect }) => {
+    const scheduler = schedulerWith(createItems([...Array(6).fill({ length: 256 }), {}]), 8);
+    expect(namesOf(begin(scheduler, 1))).toEqual([0, 1, 2, 3]);
+    const others = [begin(scheduler, 2), begin(scheduler, 2)];
+    expect(others.map(namesOf)).toEqual([[6], [4, 5]]);
+  });
+
   it("keep what has a context in them, until it needs none or the whole machine is its own", ({
     expect,
   }) => {
