@@ -21,7 +21,8 @@ import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
 import { hashSecret, type ParsedApiKey } from "./api-key.ts";
 import type { KeptAnswer } from "./claims.ts";
 import type { Settlement } from "./hold.ts";
-import type { Credit, Purse, ReceiptNotice } from "./ledger.ts";
+import type { Credit, ReceiptNotice } from "./ledger.ts";
+import type { Purse } from "./purse.ts";
 
 /** Money now, and some of its history. */
 export interface LedgerView {

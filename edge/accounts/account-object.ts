@@ -242,6 +242,7 @@ export class AccountObject extends DurableObject<AccountBindings> {
       this.#arm();
       return result;
     } catch (error) {
+      this.#store.forget();
       this.#limits.forget();
       this.#ledger.forget();
       throw error;

@@ -67,17 +67,32 @@ export interface PresentedKey {
   readonly scopes: KeyScope[];
 }
 
+/** What requests do not change of a key. */
+export type LiveKey = Omit<KeyRecord, "spent" | "held">;
+
+/** What a key's budget has come to, micro-dollars. */
+export type Spending = Pick<KeyRecord, "spent" | "held">;
+
 /** A refusal is a value: it crosses the network between objects unharmed. */
 export type KeyVerdict =
-  | { accepted: true; key: KeyRecord; plan: Plan }
+  | { accepted: true; key: LiveKey; plan: Plan }
   | { accepted: false; code: "invalid_api_key" | "scope_not_allowed" };
 
 const KEY_COLUMNS = `key_id, name, scope, last_four, created_at, expires_at, revoked_at,
   spending_limit, concurrency_limit, models, tiers, spent, held`;
+const READ_KEY = `SELECT ${KEY_COLUMNS}, secret_hash FROM api_key WHERE key_id = ?`;
+
+/** Keys that are remembered; more than an account uses at once. */
+const MAX_REMEMBERED_KEYS = 1_000;
 
 /** One account's rows. Every method is one synchronous piece, safe to repeat. */
 export class AccountStore {
   readonly #sql: Sql;
+  /**
+   * Keys that were judged, by their ids. Nobody else writes them: what changes any, and whoever rolls a
+   * transaction back, has them read anew.
+   */
+  readonly #keys = new Map<string, { readonly key: LiveKey; readonly secretHash: string }>();
   /** Never changes once it is read. */
   #plan: Plan | null = null;
 
@@ -108,6 +123,11 @@ export class AccountStore {
       this.#plan = planSchema.parse(row?.["plan"]);
     }
     return this.#plan;
+  }
+
+  /** What was written since the last commit was not written. */
+  forget(): void {
+    this.#keys.clear();
   }
 
   /** Keeps a key; one that is there already stays as it is. */
@@ -157,6 +177,7 @@ export class AccountStore {
     overlapMs: number,
     nowMs: number,
   ): KeyRecord | null {
+    this.#keys.clear();
     this.#sql.exec(
       `INSERT OR IGNORE INTO api_key (secret_hash, key_id, last_four, created_at, name, scope,
          expires_at, spending_limit, concurrency_limit, models, tiers, spent, held, budget_id)
@@ -186,6 +207,7 @@ export class AccountStore {
 
   /** Revokes a key for good and tells what is kept of it; `null` if there is none of that id. */
   revokeKey(keyId: string, nowMs: number): KeyRecord | null {
+    this.#keys.clear();
     const rows = this.#sql.exec(
       `UPDATE api_key SET revoked_at = COALESCE(revoked_at, ?) WHERE key_id = ?
        RETURNING ${KEY_COLUMNS}`,
@@ -198,20 +220,34 @@ export class AccountStore {
 
   /** Judges a presented key. Whoever holds no live secret learns nothing of the key's scope. */
   authorizeKey(presented: PresentedKey, nowMs: number): KeyVerdict {
-    const [row] = this.#sql
-      .exec(
-        `SELECT ${KEY_COLUMNS} FROM api_key WHERE key_id = ? AND secret_hash = ?`,
-        presented.keyId,
-        presented.secretHash,
-      )
-      .toArray();
-    if (row === undefined) return { accepted: false, code: "invalid_api_key" };
-    const key = toKeyRecord(row);
+    const known = this.#keys.get(presented.keyId) ?? this.#readKey(presented.keyId);
+    if (known === null || known.secretHash !== presented.secretHash) {
+      return { accepted: false, code: "invalid_api_key" };
+    }
+    const { key } = known;
     const isExpired = key.expiresAt !== null && key.expiresAt <= nowMs;
     if (isExpired || key.revokedAt !== null) return { accepted: false, code: "invalid_api_key" };
     if (!presented.scopes.includes(key.scope))
       return { accepted: false, code: "scope_not_allowed" };
     return { accepted: true, key, plan: this.readPlan() };
+  }
+
+  /** What a key's budget has come to. */
+  readSpending(keyId: string): Spending {
+    const [row = {}] = this.#sql
+      .exec("SELECT spent, held FROM api_key WHERE key_id = ?", keyId)
+      .toArray();
+    return { spent: numberOf(row, "spent"), held: numberOf(row, "held") };
+  }
+
+  #readKey(keyId: string): { key: LiveKey; secretHash: string } | null {
+    const [row] = this.#sql.exec(READ_KEY, keyId).toArray();
+    if (row === undefined) return null;
+    const { spent: _, held: __, ...key } = toKeyRecord(row);
+    const known = { key, secretHash: textOf(row, "secret_hash") };
+    if (this.#keys.size >= MAX_REMEMBERED_KEYS) this.#keys.clear();
+    this.#keys.set(keyId, known);
+    return known;
   }
 }
 

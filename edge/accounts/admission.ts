@@ -10,7 +10,7 @@ import type { ErrorCode } from "#shared/contracts/errors.ts";
 import { PLANS, type Plan, type PlanRule } from "#shared/contracts/plans.ts";
 import { toPlanPrice } from "#shared/contracts/prices.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
-import type { AccountStore, KeyRecord, PresentedKey } from "./account-store.ts";
+import type { AccountStore, LiveKey, PresentedKey } from "./account-store.ts";
 import type { Claim, Claims, ClaimVerdict } from "./claims.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitStatus, RateLimits } from "./rate-limits.ts";
@@ -106,7 +106,7 @@ type Decision = Admitted | Repeated | { readonly outcome: "refused"; readonly re
 function decide(
   parts: AdmissionParts,
   order: AdmissionOrder,
-  { key, plan }: { key: KeyRecord; plan: Plan },
+  { key, plan }: { key: LiveKey; plan: Plan },
   nowMs: number,
 ): Decision {
   const { ledger, claims } = parts;
@@ -155,7 +155,7 @@ function checkPrice(
 /** The limits of an account as they stand, for one of its keys. */
 function readLimits(
   limits: RateLimits,
-  { key, plan }: { key: KeyRecord; plan: Plan },
+  { key, plan }: { key: LiveKey; plan: Plan },
   nowMs: number,
 ): AccountLimits {
   const rule = PLANS[plan];
@@ -170,8 +170,11 @@ function hold(parts: AdmissionParts, order: AdmissionOrder, plan: Plan, nowMs: n
   const { requestId, model, tier, maxStepUnits, presented } = order;
   const unitPrice = toPlanPrice(order.listPrice, plan);
   const { requestsPerMinute, stepUnitsPerMinute } = PLANS[plan];
-  parts.limits.take("requests", requestsPerMinute, 1, nowMs);
-  parts.limits.take("steps", stepUnitsPerMinute, maxStepUnits, nowMs);
+  parts.limits.takeEach(
+    { name: "requests", limit: requestsPerMinute, count: 1 },
+    { name: "steps", limit: stepUnitsPerMinute, count: maxStepUnits },
+    nowMs,
+  );
   const { keyId } = presented;
   // Whoever is told of the hold hands the request to a node at once: one row for both.
   const terms = { keyId, model, tier, maxStepUnits, unitPrice };
@@ -180,16 +183,16 @@ function hold(parts: AdmissionParts, order: AdmissionOrder, plan: Plan, nowMs: n
 }
 
 function checkAnyMoney(
-  { ledger }: AdmissionParts,
+  { store, ledger }: AdmissionParts,
   { maxStepUnits, listPrice }: AdmissionOrder,
-  key: KeyRecord,
+  key: LiveKey,
   plan: Plan,
 ): Refusal | null {
   const amount = maxStepUnits * toPlanPrice(listPrice, plan);
-  return checkKeyMoney(key, amount) ?? checkMoney(ledger, amount);
+  return checkKeyMoney(store, key, amount) ?? checkMoney(ledger, amount);
 }
 
-function checkBounds({ model, tier }: AdmissionOrder, key: KeyRecord): Refusal | null {
+function checkBounds({ model, tier }: AdmissionOrder, key: LiveKey): Refusal | null {
   if (key.models !== null && !key.models.includes(model)) {
     return refuse("model_not_allowed", "This key may not use the model.", { param: "model" });
   }
@@ -245,7 +248,7 @@ function checkRates(
 }
 
 /** The plan's is the account's; a key may have its own within it. */
-function checkConcurrency(ledger: Ledger, key: KeyRecord, rule: PlanRule): Refusal | null {
+function checkConcurrency(ledger: Ledger, key: LiveKey, rule: PlanRule): Refusal | null {
   if (ledger.countOpen() >= rule.maxConcurrency) {
     return tooManyAtOnce(rule.maxConcurrency, "requests", "concurrency");
   }
@@ -262,9 +265,11 @@ function tooManyAtOnce(limit: number, what: string, source: "concurrency" | "key
   });
 }
 
-function checkKeyMoney(key: KeyRecord, amount: number): Refusal | null {
-  const { spendingLimit, spent, held } = key;
-  if (spendingLimit === null || spent + held + amount <= spendingLimit) return null;
+function checkKeyMoney(store: AccountStore, key: LiveKey, amount: number): Refusal | null {
+  const { spendingLimit } = key;
+  if (spendingLimit === null) return null;
+  const { spent, held } = store.readSpending(key.keyId);
+  if (spent + held + amount <= spendingLimit) return null;
   const metadata = { held, available: Math.max(0, spendingLimit - spent - held), required: amount };
   if (spent + amount > spendingLimit) {
     const message = "The key's spending limit leaves too little for this request.";

@@ -7,22 +7,17 @@
  * again under a higher attempt; what nodes say of lower ones changes nothing. Every amount is in whole
  * micro-dollars.
  *
- * Owns: balance, holds and their states. Does not own: the entries' chain (entry-log.ts), who may
- * hold (admission.ts), the transaction around a call (account-object.ts), and time, which is passed
- * in.
+ * Owns: holds' states and what each costs. Does not own: the rows (hold-store.ts, purse.ts), the
+ * entries' chain (entry-log.ts), who may hold (admission.ts), the transaction around a call
+ * (account-object.ts), and time, which is passed in.
  */
 import type { LedgerEntry, LedgerEntryKind } from "#shared/contracts/ledger.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
 import { EntryLog } from "./entry-log.ts";
-import {
-  type Hold,
-  type HoldState,
-  OPEN_STATES,
-  type Settlement,
-  toHold,
-  toSettlement,
-} from "./hold.ts";
-import { numberOf, type Sql } from "./sql.ts";
+import { type Hold, type HoldState, OPEN_STATES, type Settlement, toSettlement } from "./hold.ts";
+import { HoldStore } from "./hold-store.ts";
+import { type Purse, PurseStore } from "./purse.ts";
+import type { Sql } from "./sql.ts";
 
 /** How long holds live, milliseconds. */
 export interface HoldLifetimes {
@@ -70,35 +65,37 @@ export interface SweptHold {
   readonly isReceiptLost: boolean;
 }
 
-/** An account's money now. `balance ≥ held ≥ 0`. */
-export interface Purse {
-  readonly balance: number;
-  readonly held: number;
-}
-
 /** How long a settled hold is remembered, so that a late repeat is told what became of it. */
 const SETTLED_MEMORY_MS = 24 * 60 * 60 * 1000;
 
-/** The ledger over one account's rows. Every method is one synchronous piece, safe to repeat. */
+/**
+ * The ledger over one account's rows. Every method is one synchronous piece, safe to repeat. Nobody else
+ * writes its rows, so that the last ones are remembered.
+ */
 export class Ledger {
   readonly #sql: Sql;
   readonly #lifetimes: HoldLifetimes;
   readonly #entries: EntryLog;
+  readonly #purse: PurseStore;
+  readonly #holds: HoldStore;
 
   constructor(sql: Sql, lifetimes: HoldLifetimes) {
     this.#sql = sql;
-    this.#entries = new EntryLog(sql);
     this.#lifetimes = lifetimes;
+    this.#entries = new EntryLog(sql);
+    this.#purse = new PurseStore(sql);
+    this.#holds = new HoldStore(sql);
   }
 
   /** What was written since the last commit was not written. */
   forget(): void {
     this.#entries.forget();
+    this.#purse.forget();
+    this.#holds.forget();
   }
 
   readPurse(): Purse {
-    const [row = {}] = this.#sql.exec("SELECT balance, held FROM purse").toArray();
-    return { balance: numberOf(row, "balance"), held: numberOf(row, "held") };
+    return this.#purse.read();
   }
 
   /**
@@ -114,31 +111,17 @@ export class Ledger {
   ): LedgerEntry {
     const known = this.#entries.find(kind, reference);
     if (known !== null) return known;
-    this.#sql.exec("UPDATE purse SET balance = balance + ?", amount);
-    const { balance } = this.readPurse();
+    const { balance } = this.#purse.change(amount, 0);
     return this.#entries.append({ kind, amount, balanceAfter: balance, reference }, nowMs);
   }
 
   /** Holds the most that a request can cost; the purse must have room for it. */
   reserve(order: HoldOrder, nowMs: number): void {
     const amount = order.maxStepUnits * order.unitPrice;
-    this.#sql.exec("UPDATE purse SET held = held + ?", amount);
+    this.#purse.change(0, amount);
     this.#spend(order.keyId, 0, amount);
-    this.#sql.exec(
-      `INSERT INTO hold (request_id, key_id, model, tier, amount, unit_price, max_step_units,
-         state, attempt, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      order.requestId,
-      order.keyId,
-      order.model,
-      order.tier,
-      amount,
-      order.unitPrice,
-      order.maxStepUnits,
-      order.attempt === 0 ? "reserved" : "dispatched",
-      order.attempt,
-      nowMs,
-      nowMs + this.#lifetimes.holdMs,
-    );
+    const state = order.attempt === 0 ? "reserved" : "dispatched";
+    this.#holds.insert({ ...order, amount, state }, nowMs, nowMs + this.#lifetimes.holdMs);
   }
 
   /**
@@ -149,21 +132,8 @@ export class Ledger {
    * @returns False if it may not begin: the request is settled, or a later attempt runs.
    */
   dispatch(requestId: string, attempt: number, deliveredUnits: number, nowMs: number): boolean {
-    return (
-      this.#sql
-        .exec(
-          `UPDATE hold SET state = 'dispatched', attempt = ?, delivered_units = ?,
-           reported_units = NULL, due_at = ?
-         WHERE request_id = ? AND state IN ('reserved', 'dispatched') AND attempt <= ?
-         RETURNING request_id`,
-          attempt,
-          deliveredUnits,
-          nowMs + this.#lifetimes.holdMs,
-          requestId,
-          attempt,
-        )
-        .toArray().length > 0
-    );
+    const dueAt = nowMs + this.#lifetimes.holdMs;
+    return this.#holds.dispatch(requestId, attempt, deliveredUnits, dueAt);
   }
 
   /**
@@ -172,12 +142,10 @@ export class Ledger {
    * @returns What the hold came to, now or before; `null` for a hold that never was, or is forgotten.
    */
   capture(requestId: string, stepUnits: number, nowMs: number): Settlement | null {
-    const hold = this.#findHold(requestId);
+    const hold = this.#holds.find(requestId);
     if (hold === null) return null;
     const units = Math.max(0, Math.min(stepUnits, hold.maxStepUnits));
-    if (OPEN_STATES.includes(hold.state)) {
-      return this.#settle(hold, units > 0 ? "captured" : "released", units, nowMs);
-    }
+    if (isOpen(hold)) return this.#settle(hold, units > 0 ? "captured" : "released", units, nowMs);
     if (hold.state === "expired") return this.#settle(hold, "reconciled", units, nowMs);
     return toSettlement(hold, false);
   }
@@ -192,23 +160,18 @@ export class Ledger {
     { attempt, stepUnits }: { attempt: number; stepUnits: number },
     nowMs: number,
   ): Settlement | null {
-    const hold = this.#findHold(requestId);
+    const hold = this.#holds.find(requestId);
     if (hold === null || attempt < hold.attempt) return hold && toSettlement(hold, false);
-    if (!OPEN_STATES.includes(hold.state)) return this.capture(requestId, stepUnits, nowMs);
-    this.#sql.exec(
-      "UPDATE hold SET reported_units = ?, due_at = MIN(due_at, ?) WHERE request_id = ?",
-      stepUnits,
-      nowMs + this.#lifetimes.reportGraceMs,
-      requestId,
-    );
+    if (!isOpen(hold)) return this.capture(requestId, stepUnits, nowMs);
+    this.#holds.report(requestId, stepUnits, nowMs + this.#lifetimes.reportGraceMs);
     return toSettlement(hold, false);
   }
 
   /** Gives back everything held for a request of which no step was executed. */
   release(requestId: string, nowMs: number): Settlement | null {
-    const hold = this.#findHold(requestId);
+    const hold = this.#holds.find(requestId);
     if (hold === null) return null;
-    if (!OPEN_STATES.includes(hold.state)) return toSettlement(hold, false);
+    if (!isOpen(hold)) return toSettlement(hold, false);
     return this.#settle(hold, "released", 0, nowMs);
   }
 
@@ -218,14 +181,10 @@ export class Ledger {
    * @returns What it came to if a receipt is there already; `null` while none is.
    */
   expire(requestId: string, nowMs: number): Settlement | null {
-    const hold = this.#findHold(requestId);
-    if (hold === null || !OPEN_STATES.includes(hold.state)) return null;
+    const hold = this.#holds.find(requestId);
+    if (hold === null || !isOpen(hold)) return null;
     if (hold.reportedUnits !== null) return this.capture(requestId, hold.reportedUnits, nowMs);
-    this.#sql.exec(
-      "UPDATE hold SET state = 'expired', due_at = ? WHERE request_id = ?",
-      nowMs + this.#lifetimes.receiptGraceMs,
-      requestId,
-    );
+    this.#holds.close(hold, "expired", 0, nowMs + this.#lifetimes.receiptGraceMs);
     return null;
   }
 
@@ -235,81 +194,51 @@ export class Ledger {
    * delivered; what was settled long ago is forgotten.
    */
   sweep(nowMs: number): SweptHold[] {
-    const told = this.#listDue("state IN ('reserved', 'dispatched')", nowMs).flatMap((hold) => {
-      const settlement = this.expire(hold.requestId, nowMs);
-      return settlement === null
-        ? []
-        : [{ requestId: hold.requestId, settlement, isReceiptLost: false }];
+    const told = this.#holds.listOpenDue(nowMs).flatMap(({ requestId }) => {
+      const settlement = this.expire(requestId, nowMs);
+      return settlement === null ? [] : [{ requestId, settlement, isReceiptLost: false }];
     });
-    const lost = this.#listDue("state = 'expired'", nowMs).map((hold) => {
+    const lost = this.#holds.listExpiredDue(nowMs).map((hold) => {
       const units = Math.min(hold.deliveredUnits, hold.maxStepUnits);
       const settlement = this.#settle(hold, "reconciled", units, nowMs);
       return { requestId: hold.requestId, settlement, isReceiptLost: true };
     });
-    this.#sql.exec(
-      `DELETE FROM hold WHERE state IN ('captured', 'released', 'reconciled') AND due_at <= ?`,
-      nowMs,
-    );
+    this.#holds.removeSettled(nowMs);
     return [...told, ...lost];
   }
 
   /** When {@link sweep} has something to do next, epoch milliseconds; `null` for never. */
   nextDueAt(): number | null {
-    const [row] = this.#sql.exec("SELECT MIN(due_at) AS due_at FROM hold").toArray();
-    return typeof row?.["due_at"] === "number" ? row["due_at"] : null;
+    return this.#holds.nextDueAt();
   }
 
   /** Requests that run or wait now. */
   countOpen(): number {
-    const [row = {}] = this.#sql
-      .exec("SELECT COUNT(*) AS count FROM hold WHERE state IN ('reserved', 'dispatched')")
-      .toArray();
-    return numberOf(row, "count");
+    return this.#holds.countOpen();
   }
 
   /** The same of one key, and of those that it follows or that follow it. */
   countOpenOf(keyId: string): number {
-    const [row = {}] = this.#sql
-      .exec(
-        `SELECT COUNT(*) AS count FROM hold
-         WHERE state IN ('reserved', 'dispatched') AND key_id IN (
-           SELECT key_id FROM api_key
-           WHERE budget_id = (SELECT budget_id FROM api_key WHERE key_id = ?))`,
-        keyId,
-      )
-      .toArray();
-    return numberOf(row, "count");
+    return this.#holds.countOpenOf(keyId);
   }
 
   /** Tells whether a request runs or waits now. */
   isOpen(requestId: string): boolean {
-    return OPEN_STATES.some((state) => state === this.#findHold(requestId)?.state);
+    const hold = this.#holds.find(requestId);
+    return hold !== null && isOpen(hold);
   }
 
   /** The hold of a request, as it stands. */
   findTerms(requestId: string): { amount: number; unitPrice: number; maxStepUnits: number } | null {
-    return this.#findHold(requestId);
+    return this.#holds.find(requestId);
   }
 
   #settle(hold: Hold, state: HoldState, stepUnits: number, nowMs: number): Settlement {
     const cost = stepUnits * hold.unitPrice;
-    this.#sql.exec(
-      "UPDATE hold SET state = ?, captured = ?, due_at = ? WHERE request_id = ?",
-      state,
-      cost,
-      nowMs + SETTLED_MEMORY_MS,
-      hold.requestId,
-    );
-    const [purse = {}] = this.#sql
-      .exec(
-        "UPDATE purse SET balance = balance - ?, held = held - ? RETURNING balance",
-        cost,
-        hold.amount,
-      )
-      .toArray();
+    this.#holds.close(hold, state, cost, nowMs + SETTLED_MEMORY_MS);
+    const { balance } = this.#purse.change(-cost, -hold.amount);
     this.#spend(hold.keyId, cost, -hold.amount);
     if (cost > 0) {
-      const balance = numberOf(purse, "balance");
       const charge = { kind: "charge" as const, amount: -cost, balanceAfter: balance };
       this.#entries.append({ ...charge, reference: hold.requestId }, nowMs);
     }
@@ -326,17 +255,8 @@ export class Ledger {
       keyId,
     );
   }
+}
 
-  #findHold(requestId: string): Hold | null {
-    const [row] = this.#sql.exec("SELECT * FROM hold WHERE request_id = ?", requestId).toArray();
-    return row === undefined ? null : toHold(row);
-  }
-
-  /** @param condition SQL of this file's own. */
-  #listDue(condition: string, nowMs: number): Hold[] {
-    return this.#sql
-      .exec(`SELECT * FROM hold WHERE ${condition} AND due_at <= ?`, nowMs)
-      .toArray()
-      .map(toHold);
-  }
+function isOpen({ state }: Hold): boolean {
+  return OPEN_STATES.includes(state);
 }

@@ -9,6 +9,12 @@ import { numberOf, type Sql } from "./sql.ts";
 
 const WINDOW_MS = 60_000;
 
+const REPLACE = `ON CONFLICT (name) DO UPDATE SET level = excluded.level,
+  updated_at = excluded.updated_at`;
+const WRITE_ONE = `INSERT INTO bucket (name, level, updated_at) VALUES (?, ?, ?) ${REPLACE}`;
+const WRITE_TWO = `INSERT INTO bucket (name, level, updated_at) VALUES (?, ?, ?), (?, ?, ?)
+  ${REPLACE}`;
+
 /** What is counted by the minute. */
 export type LimitName = "requests" | "steps";
 
@@ -19,6 +25,15 @@ export interface LimitStatus {
   readonly remaining: number;
   /** Until the bucket is full, milliseconds, at most a minute. */
   readonly resetMs: number;
+}
+
+/** What is to be taken out of a bucket. */
+interface Taking {
+  readonly name: LimitName;
+  /** A minute's worth. */
+  readonly limit: number;
+  /** Put back when below 0. */
+  readonly count: number;
 }
 
 /** A bucket when it was last taken from. */
@@ -55,21 +70,27 @@ export class RateLimits {
 
   /** Takes `count` out, or puts it back when below 0. Never above a minute's worth. */
   take(name: LimitName, limit: number, count: number, nowMs: number): void {
-    const rest = this.#level(name, limit, nowMs) - count * WINDOW_MS;
-    const level = Math.max(0, Math.min(rest, limit * WINDOW_MS));
-    this.#buckets.set(name, { level, updatedAt: nowMs });
-    this.#sql.exec(
-      `INSERT INTO bucket (name, level, updated_at) VALUES (?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET level = excluded.level, updated_at = excluded.updated_at`,
-      name,
-      level,
-      nowMs,
-    );
+    this.#sql.exec(WRITE_ONE, name, this.#take({ name, limit, count }, nowMs), nowMs);
+  }
+
+  /** The same for two buckets, by one statement. */
+  takeEach(first: Taking, second: Taking, nowMs: number): void {
+    const firstLevel = this.#take(first, nowMs);
+    const secondLevel = this.#take(second, nowMs);
+    this.#sql.exec(WRITE_TWO, first.name, firstLevel, nowMs, second.name, secondLevel, nowMs);
   }
 
   /** What was taken since the last commit was not taken. */
   forget(): void {
     this.#buckets.clear();
+  }
+
+  /** The level that is left. */
+  #take({ name, limit, count }: Taking, nowMs: number): number {
+    const rest = this.#level(name, limit, nowMs) - count * WINDOW_MS;
+    const level = Math.max(0, Math.min(rest, limit * WINDOW_MS));
+    this.#buckets.set(name, { level, updatedAt: nowMs });
+    return level;
   }
 
   /** A clock that went back refills nothing. */

@@ -38,7 +38,7 @@ describe("a key", () => {
     store.insertKey(createKey());
     expect(store.authorizeKey(present(), 2_000)).toMatchObject({
       accepted: true,
-      key: { keyId: "key_1", scope: "inference", spent: 0, held: 0 },
+      key: { keyId: "key_1", scope: "inference" },
       plan: "build",
     });
     const refused = { accepted: false, code: "invalid_api_key" };
@@ -68,6 +68,38 @@ describe("a key", () => {
     expect(store.revokeKey("key_1", 4_000)).toMatchObject({ revokedAt: 3_000 });
     expect(store.authorizeKey(present(), 3_001)).toMatchObject({ code: "invalid_api_key" });
     expect(store.revokeKey("key_9", 4_000)).toBeNull();
+  });
+
+  it("that was judged before is refused at once when it is revoked or its overlap is over", ({
+    expect,
+  }) => {
+    store.insertKey(createKey());
+    store.insertKey(createKey({ keyId: "key_2" }));
+    const second = present({ keyId: "key_2" });
+    for (const key of [present(), second]) {
+      expect(store.authorizeKey(key, 2_000).accepted).toBe(true);
+    }
+    store.revokeKey("key_1", 2_000);
+    expect(store.authorizeKey(present(), 2_000).accepted).toBe(false);
+    const successor = { keyId: "key_3", secretHash: "hash-3", lastFour: "wxyz", createdAt: 2_000 };
+    store.rotateKey("key_2", successor, 100, 2_000);
+    expect(store.authorizeKey(second, 2_099).accepted).toBe(true);
+    expect(store.authorizeKey(second, 2_100).accepted).toBe(false);
+  });
+
+  it("is judged by the rows again when a change to it was undone", ({ expect }) => {
+    const sql = openSql();
+    const subject = new AccountStore(sql);
+    subject.insertAccount({ accountId: "acct_1", name: null, plan: "free", createdAt: 0 });
+    const undo = () =>
+      sql.transact(() => {
+        subject.insertKey(createKey());
+        expect(subject.authorizeKey(present(), 2_000).accepted).toBe(true);
+        throw new Error("undone");
+      });
+    expect(undo).toThrow("undone");
+    subject.forget();
+    expect(subject.authorizeKey(present(), 2_000).accepted).toBe(false);
   });
 
   it("is kept as it was first told, however often it is told", ({ expect }) => {

@@ -1,15 +1,8 @@
-import fc from "fast-check";
 import { beforeEach, describe, it } from "vitest";
-import { AccountStore } from "../../../../edge/accounts/account-store.ts";
-import { EntryLog } from "../../../../edge/accounts/entry-log.ts";
-import type { Settlement } from "../../../../edge/accounts/hold.ts";
-import { type HoldOrder, Ledger } from "../../../../edge/accounts/ledger.ts";
-import { findBrokenEntry } from "../../../../shared/contracts/ledger-chain.ts";
-import { openSql, type TestSql } from "./open-sql.ts";
+import type { Ledger } from "../../../../edge/accounts/ledger.ts";
+import { GRACE_MS, HOLD_MS, listEntries, openLedger, order, REPORT_MS } from "./open-ledger.ts";
+import type { TestSql } from "./open-sql.ts";
 
-const HOLD_MS = 1_000;
-const GRACE_MS = 500;
-const REPORT_MS = 50;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let sql: TestSql;
@@ -18,25 +11,8 @@ beforeEach(() => {
   ({ sql, ledger } = openLedger());
 });
 
-function openLedger() {
-  const opened = openSql();
-  const account = { accountId: "acct_1", name: null, plan: "free" as const, createdAt: 0 };
-  new AccountStore(opened).insertAccount(account);
-  const lifetimes = { holdMs: HOLD_MS, receiptGraceMs: GRACE_MS, reportGraceMs: REPORT_MS };
-  return { sql: opened, ledger: new Ledger(opened, lifetimes) };
-}
-
 /** Entries oldest first. */
-const entries = (from = sql) => new EntryLog(from).list(null, 100_000).reverse();
-const order = (requestId: string, maxStepUnits = 10, attempt: 0 | 1 = 0): HoldOrder => ({
-  requestId,
-  keyId: "key_1",
-  model: "model",
-  tier: "balanced",
-  maxStepUnits,
-  unitPrice: 20,
-  attempt,
-});
+const entries = () => listEntries(sql);
 
 /** What a node tells of a request's first attempt. */
 const told = (stepUnits: number) => ({ attempt: 1, stepUnits });
@@ -208,82 +184,5 @@ describe("the rows", () => {
     ledger.credit("credit", 100, "start", 0);
     expect(() => sql.exec("UPDATE entry SET amount = 1000")).toThrow(/append-only/);
     expect(() => sql.exec("DELETE FROM entry")).toThrow(/append-only/);
-  });
-});
-
-describe("any order of operations", () => {
-  type Subject = ReturnType<typeof openLedger>;
-  type Settled = ReturnType<Ledger["capture"]> | Settlement[];
-  /** What one operation does; what it settles is returned. */
-  const ACTIONS = {
-    credit: (on, id, units, nowMs) => {
-      on.ledger.credit("credit", Math.max(1, units * 20), id, nowMs);
-      return null;
-    },
-    reserve: (on, id, units, nowMs) => {
-      const { balance, held } = on.ledger.readPurse();
-      const wish = order(id, Math.max(0, units), units % 2 === 0 ? 0 : 1);
-      const isNew = on.ledger.findTerms(id) === null;
-      if (isNew && balance - held >= 20 * wish.maxStepUnits) on.ledger.reserve(wish, nowMs);
-      return null;
-    },
-    dispatch: (on, id, units, nowMs) => {
-      on.ledger.dispatch(id, 1 + (Math.abs(units) % 4), Math.max(0, units), nowMs);
-      return null;
-    },
-    expire: (on, id, _, nowMs) => on.ledger.expire(id, nowMs),
-    sweep: (on, _, __, nowMs) => on.ledger.sweep(nowMs).map(({ settlement }) => settlement),
-    capture: (on, id, units, nowMs) => on.ledger.capture(id, units, nowMs),
-    report: (on, id, units, nowMs) =>
-      on.ledger.report(id, { attempt: 1 + (Math.abs(units) % 4), stepUnits: units }, nowMs),
-    release: (on, id, _, nowMs) => on.ledger.release(id, nowMs),
-  } satisfies Record<string, (on: Subject, id: string, units: number, nowMs: number) => Settled>;
-  const operation = fc.record({
-    kind: fc.constantFrom(...(Object.keys(ACTIONS) as (keyof typeof ACTIONS)[])),
-    requestId: fc.integer({ min: 0, max: 30 }).map((i) => `gen_${i}`),
-    stepUnits: fc.integer({ min: -2, max: 40 }),
-    // A clock also goes back.
-    waitMs: fc.integer({ min: -60, max: 100 }),
-  });
-  type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never;
-
-  /** Micro-dollars that the operations were told to be charged. */
-  function play(subject: Subject, operations: readonly Operation[]): number {
-    let nowMs = 0;
-    let charged = 0;
-    for (const { kind, requestId, stepUnits, waitMs } of operations) {
-      nowMs += waitMs;
-      const settled: Settled = ACTIONS[kind](subject, requestId, stepUnits, nowMs);
-      for (const { isNew, cost } of [settled ?? []].flat()) charged += isNew ? cost : 0;
-    }
-    return charged;
-  }
-
-  it("keeps balance ≥ held ≥ 0, the sums and the chain, over 10,000 operations", ({ expect }) => {
-    let count = 0;
-    fc.assert(
-      fc.property(fc.array(operation, { minLength: 500, maxLength: 500 }), (operations) => {
-        const subject = openLedger();
-        const charged = play(subject, operations);
-        count += operations.length;
-        const { balance, held } = subject.ledger.readPurse();
-        const all = entries(subject.sql);
-        const charges = all.filter(({ kind }) => kind === "charge");
-        expect(held).toBeGreaterThanOrEqual(0);
-        expect(balance).toBeGreaterThanOrEqual(held);
-        expect(all.reduce((sum, { amount }) => sum + amount, 0)).toBe(balance);
-        expect(charges.reduce((sum, { amount }) => sum - amount, 0)).toBe(charged);
-        expect(new Set(charges.map(({ reference }) => reference)).size).toBe(charges.length);
-        expect(findBrokenEntry(all, "acct_1")).toBeNull();
-        const [row] = subject.sql
-          .exec(
-            "SELECT COALESCE(SUM(amount), 0) AS held FROM hold WHERE state IN ('reserved', 'dispatched', 'expired')",
-          )
-          .toArray();
-        expect(row?.["held"]).toBe(held);
-      }),
-      { numRuns: 20, seed: 5 },
-    );
-    expect(count).toBe(10_000);
   });
 });
