@@ -9,6 +9,7 @@ import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { HEARTBEAT_INTERVAL_MS } from "#shared/contracts/limits.ts";
+import { CLOSE_BUCKET_STEP, SHARED_BUCKET_STEP } from "./canvas/length-bucket.ts";
 import { type NodeConfig, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { createLogger, type Logger } from "./engine/logger.ts";
@@ -47,7 +48,7 @@ async function startNode(
   metrics.countProcess();
   const checkpoint = await readCheckpoint(config.checkpointDirectory);
   // The digest reads every weight; the network is loaded meanwhile.
-  const [model, maskPredictor] = await Promise.all([
+  const [served, maskPredictor] = await Promise.all([
     loadServedModel(checkpoint, config.modelId),
     openMaskPredictor(
       checkpoint,
@@ -62,6 +63,8 @@ async function startNode(
       },
     ),
   ]);
+  const isOnCores = config.executionProvider === "cpu";
+  const model = { ...served, bucketStep: isOnCores ? CLOSE_BUCKET_STEP : SHARED_BUCKET_STEP };
   const engine = new Engine({
     maskPredictor,
     observer: metrics,

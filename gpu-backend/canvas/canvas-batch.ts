@@ -8,7 +8,7 @@
  */
 
 import { type BatchAnswer, type RowAnswer, sliceChoices } from "./candidate-choices.ts";
-import { lengthBucket } from "./length-bucket.ts";
+import { CLOSE_BUCKET_STEP, lengthBucket } from "./length-bucket.ts";
 
 /** Canvas rows of one shape, packed for one forward pass. */
 export interface CanvasBatch {
@@ -47,6 +47,11 @@ export interface BatchContext {
   readonly attended: Uint8Array;
   /** `[rowCount]`: the column at which each span begins. */
   readonly firstColumns: Int32Array;
+  /**
+   * `[rowCount]`: columns of the pass that a row's keys and values come from, padding included: they
+   * follow from that to the last bit. Those of `length` when absent.
+   */
+  readonly wholeLengths?: Int32Array;
 }
 
 /** Columns of a row to feed, among the rest of the row as an earlier pass saw it. */
@@ -84,6 +89,12 @@ export interface PassShape {
   readonly key: string;
 }
 
+/** The shape of one row's pass. */
+export interface RowShape extends PassShape {
+  /** Padded length of the row when it is fed whole, columns: that of its context, too. */
+  readonly wholeLength: number;
+}
+
 /** Token id of padding columns; never attended to. */
 const PADDING_TOKEN_ID = 0;
 
@@ -93,18 +104,23 @@ const PADDING_TOKEN_ID = 0;
  * @param rowLength Columns of the whole row.
  * @param spanLength Columns that are fed of it; null for the whole row.
  * @param maxLength Most columns of a batch.
+ * @param bucketStep Columns between the shortest lengths that whole rows are padded to.
  * @throws {RangeError} if the row is longer.
  */
 export function passShape(
   rowLength: number,
   spanLength: number | null,
   maxLength: number,
-): PassShape {
-  const length = lengthBucket(rowLength, maxLength);
+  bucketStep: number = CLOSE_BUCKET_STEP,
+): RowShape {
+  const wholeLength = lengthBucket(rowLength, maxLength, bucketStep);
+  // Padding of a context costs next to nothing, and short spans gain much from each other.
+  const length = spanLength === null ? wholeLength : lengthBucket(rowLength, maxLength);
   return {
     length,
     fedLength: spanLength ?? length,
     key: `${length}/${spanLength ?? "whole"}`,
+    wholeLength,
   };
 }
 
@@ -113,12 +129,18 @@ export function passShape(
  *
  * @param rows All whole, or all with spans of one length.
  * @param length Columns of a whole row, at least the longest.
+ * @param wholeLengths Of each row with a span, the padded length of the pass that fed it whole; `length`
+ *   when left out.
  * @throws {RangeError} if a row is longer than `length`, or of another shape than the first.
  */
-export function packRows(rows: readonly PredictorRow[], length: number): CanvasBatch {
+export function packRows(
+  rows: readonly PredictorRow[],
+  length: number,
+  wholeLengths: readonly number[] = rows.map(() => length),
+): CanvasBatch {
   const [first] = rows;
   if (first?.span === undefined) return packWholeRows(rows, length);
-  return packSpans(rows, first.span.end - first.span.start, length);
+  return packSpans(rows, first.span.end - first.span.start, length, wholeLengths);
 }
 
 function packWholeRows(rows: readonly PredictorRow[], length: number): CanvasBatch {
@@ -147,6 +169,7 @@ function packSpans(
   rows: readonly PredictorRow[],
   spanLength: number,
   contextLength: number,
+  wholeLengths: readonly number[],
 ): CanvasBatch {
   const tokenIds = new Int32Array(rows.length * spanLength);
   const attended = new Uint8Array(rows.length * spanLength).fill(1);
@@ -176,7 +199,12 @@ function packSpans(
     attended,
     candidateIndexes,
     ...packChoices(rows),
-    context: { length: contextLength, ...context, firstColumns },
+    context: {
+      length: contextLength,
+      ...context,
+      firstColumns,
+      wholeLengths: Int32Array.from(wholeLengths),
+    },
   };
 }
 

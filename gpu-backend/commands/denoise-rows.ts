@@ -26,7 +26,9 @@ export async function predictRows(
   for (const members of passes.values()) {
     const [first] = members;
     if (first === undefined) continue;
-    const answer = await predictor.predict(packRows(members, shapeOf(first).length));
+    const wholeLengths = members.map((row) => shapeOf(row).wholeLength);
+    const batch = packRows(members, shapeOf(first).length, wholeLengths);
+    const answer = await predictor.predict(batch);
     for (const [index, view] of splitAnswer(members, answer, predictor.logitCount).entries()) {
       const row = members[index];
       if (row !== undefined) answers.set(row, view);

@@ -22,6 +22,11 @@ import type { TokenDecoder } from "./text-assembly.ts";
 export interface GenerationModel {
   /** Canvas columns at most. */
   readonly maxLength: number;
+  /**
+   * Columns between the shortest lengths that whole rows are padded to, see length-bucket.ts; as close as
+   * pays on cores when left out.
+   */
+  readonly bucketStep?: number;
   readonly specialTokens: SpecialTokens;
   readonly decoder: TokenDecoder;
   /** How text around holes becomes tokens, and what each token says in a hole. */
@@ -68,6 +73,7 @@ export function createGeneration(order: GenerationOrder, model: GenerationModel)
     tier: order.tier ?? DEFAULT_TIER,
     deadlineAt: deadlineOf(order),
     maxLength: model.maxLength,
+    bucketStep: model.bucketStep,
     decoder: model.decoder,
     listener: order.listener,
   });
@@ -84,7 +90,7 @@ function createContinuation(
   model: GenerationModel,
 ): Omit<
   GenerationParts,
-  "requestId" | "tier" | "deadlineAt" | "maxLength" | "decoder" | "listener"
+  "requestId" | "tier" | "deadlineAt" | "maxLength" | "bucketStep" | "decoder" | "listener"
 > {
   checkLength(promptTokenIds.length, parameters.max_tokens, model.maxLength);
   const settings = chooseSettings(parameters, parameters.max_tokens, false, model);

@@ -1,6 +1,6 @@
 import type { ApiError } from "#shared/contracts/errors.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
-import type { PassShape, PredictorRow } from "../canvas/canvas-batch.ts";
+import type { PredictorRow, RowShape } from "../canvas/canvas-batch.ts";
 import type { GenerationUsage } from "./generation-event.ts";
 import type { Schedulable } from "./scheduler.ts";
 
@@ -15,7 +15,7 @@ export interface PassTiming {
 export interface EngineJob extends Schedulable {
   readonly requestId: string;
   /** Shape of its next rows. */
-  readonly passShape: PassShape;
+  readonly passShape: RowShape;
   /** What it has cost so far. */
   readonly usage: GenerationUsage;
   /** Most steps of the whole run. */

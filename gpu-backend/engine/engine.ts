@@ -7,7 +7,7 @@
  */
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
-import { countNeeded, packRows, splitAnswer } from "../canvas/canvas-batch.ts";
+import { countNeeded, splitAnswer } from "../canvas/canvas-batch.ts";
 import type { MaskPredictor } from "../model-runner/mask-predictor.ts";
 import type { EngineJob, PassTiming } from "./engine-job.ts";
 import { countPages, type EngineLoad, readLoad } from "./engine-load.ts";
@@ -16,6 +16,7 @@ import { type ForecastSettings, forecastWait, retryAfterSeconds } from "./foreca
 import type { FinishedEvent } from "./generation-event.ts";
 import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
+import { packJobs } from "./pack-jobs.ts";
 import { Scheduler, type SchedulerLimits } from "./scheduler.ts";
 import { StepTimes } from "./step-times.ts";
 import { WorkRate } from "./work-rate.ts";
@@ -188,8 +189,8 @@ export class Engine {
     const startedAt = this.#now();
     for (const generation of scheduled) this.#tellStart(generation, startedAt);
     try {
-      const rows = scheduled.flatMap((generation) => generation.forwardRows());
-      const answer = await this.#maskPredictor.predict(packRows(rows, shape.length), lane);
+      const { rows, batch } = packJobs(scheduled, shape.length);
+      const answer = await this.#maskPredictor.predict(batch, lane);
       const endedAt = this.#now();
       const elapsedMs = endedAt - startedAt;
       this.#stepTimes.add(shape, rows.length, elapsedMs);

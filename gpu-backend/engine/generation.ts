@@ -8,7 +8,7 @@ import { ApiError } from "#shared/contracts/errors.ts";
 import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
 import type { RowAnswer } from "../canvas/candidate-choices.ts";
-import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
+import { type PredictorRow, passShape, type RowShape } from "../canvas/canvas-batch.ts";
 import { toFrame } from "../sampler/denoising-frame.ts";
 import type { Digest } from "../sampler/process-state.ts";
 import { Deadline } from "./deadline.ts";
@@ -42,6 +42,8 @@ export interface GenerationParts {
   readonly exportState: (digest: Digest) => string;
   /** Columns that the model holds. */
   readonly maxLength: number;
+  /** Columns between the shortest lengths that whole rows are padded to; as close as pays on cores when left out. */
+  readonly bucketStep?: number | undefined;
   readonly decoder: TokenDecoder;
   readonly listener: GenerationListener;
 }
@@ -52,6 +54,7 @@ export class Generation implements EngineJob {
   readonly tier: Tier;
   readonly #deadline: Deadline | null;
   readonly #maxLength: number;
+  readonly #bucketStep: number | undefined;
   readonly #process: GenerationProcess;
   readonly #decoder: TokenDecoder;
   readonly #text: GenerationText;
@@ -70,6 +73,7 @@ export class Generation implements EngineJob {
     this.tier = parts.tier;
     this.#deadline = parts.deadlineAt === null ? null : new Deadline(parts.deadlineAt);
     this.#maxLength = parts.maxLength;
+    this.#bucketStep = parts.bucketStep;
     this.#process = parts.process;
     this.#decoder = parts.decoder;
     this.#listener = parts.listener;
@@ -88,10 +92,10 @@ export class Generation implements EngineJob {
   }
 
   /** Shape of its next rows; follows a canvas that grows or is cut, and what a cache leaves to feed. */
-  get passShape(): PassShape {
+  get passShape(): RowShape {
     const { canvas, fedSpan } = this.#process;
     const spanLength = fedSpan.forward === "full" ? null : fedSpan.end - fedSpan.start;
-    return passShape(canvas.length, spanLength, this.#maxLength);
+    return passShape(canvas.length, spanLength, this.#maxLength, this.#bucketStep);
   }
 
   get deadlineAt(): number | null {

@@ -9,7 +9,7 @@ import { POSITIONS_PER_STEP_UNIT } from "#shared/contracts/limits.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
 import { DEFAULT_TIER } from "#shared/contracts/tiers.ts";
 import { type RowAnswer, takeLogits } from "../canvas/candidate-choices.ts";
-import { type PassShape, type PredictorRow, passShape } from "../canvas/canvas-batch.ts";
+import { type PredictorRow, passShape, type RowShape } from "../canvas/canvas-batch.ts";
 import { startLikelihood } from "../likelihood/estimate-likelihood.ts";
 import type { LikelihoodEstimate } from "../likelihood/likelihood-estimate.ts";
 import type { GenerationModel } from "./create-generation.ts";
@@ -51,6 +51,7 @@ export class Scoring implements EngineJob {
   readonly #answers: readonly AnswerInProgress[];
   readonly #promptLength: number;
   readonly #maxLength: number;
+  readonly #bucketStep: number | undefined;
   readonly #listener: GenerationListener;
   /** Of the next pass. */
   #rows: PredictorRow[];
@@ -71,14 +72,16 @@ export class Scoring implements EngineJob {
     this.tier = order.tier ?? DEFAULT_TIER;
     this.#listener = order.listener;
     this.#maxLength = model.maxLength;
+    this.#bucketStep = model.bucketStep;
     this.#promptLength = order.promptTokenIds.length;
     this.#answers = order.answers.map((_, index) => openAnswer(order, index, model));
     this.steps = this.#answers.reduce((sum, { sampleCount }) => sum + sampleCount, 0);
     this.#rows = this.#nextRows();
   }
 
-  get passShape(): PassShape {
-    return passShape(this.#rows[0]?.tokenIds.length ?? 1, null, this.#maxLength);
+  get passShape(): RowShape {
+    const length = this.#rows[0]?.tokenIds.length ?? 1;
+    return passShape(length, null, this.#maxLength, this.#bucketStep);
   }
 
   get rowCount(): number {

@@ -74,9 +74,28 @@ function checkContext(batch: CanvasBatch, context: BatchContext, limits: BatchLi
     "context.firstColumns",
     "leads outside the context",
   );
-  const { tokenIds, attended } = context;
+  const { tokenIds, attended, wholeLengths } = context;
+  demand(
+    wholeLengths === undefined ||
+      (wholeLengths.length === rowCount &&
+        wholeLengths.every((whole, row) => holdsRow(context, row, whole, limits))),
+    "context.wholeLengths",
+    "must have rowCount elements, each of which holds its row",
+  );
   const rows = { rowCount, length: context.length, tokenIds, attended };
   checkBatch({ ...rows, candidateIndexes: new Int32Array(0) }, limits);
+}
+
+/** Whether what a row of `length` columns drops of its context's, on the left, is padding. */
+function holdsRow(
+  { attended, length }: BatchContext,
+  row: number,
+  wholeLength: number,
+  { maxLength }: BatchLimits,
+): boolean {
+  if (wholeLength < 1 || wholeLength > maxLength) return false;
+  const start = row * length;
+  return !attended.subarray(start, start + Math.max(0, length - wholeLength)).includes(1);
 }
 
 function demand(condition: boolean, param: string, complaint: string): void {

@@ -10,6 +10,7 @@ import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 import { CHOICE_NAMES } from "../model/choice-outputs.ts";
 import { GRAPH_NAMES, type KeyValueNames, keptNames, ownNames } from "../model/graph.ts";
+import { joinRows, type WholeRow, wholeFirstColumns, wholeRows } from "./context-rows.ts";
 import { ContextStore, contextKey, type KeyValues } from "./context-store.ts";
 import type { InputTensor, OnnxSession, OutputTensors } from "./onnx-session.ts";
 
@@ -20,8 +21,12 @@ export interface NetworkShape {
   readonly kvSize: number;
 }
 
-/** Rows of one length, `[rowCount, length]`. */
-type Rows = Pick<CanvasBatch, "rowCount" | "length" | "tokenIds" | "attended">;
+/** Keys and values of several rows as one batch of rows of `length` columns. */
+interface Join {
+  readonly contexts: readonly KeyValues[];
+  readonly length: number;
+  readonly joined: KeyValues;
+}
 
 /** A loaded network with its memo of contexts; one call at a time. */
 export class Network {
@@ -31,7 +36,7 @@ export class Network {
   readonly #kept: readonly KeyValueNames[];
   readonly #own: readonly KeyValueNames[];
   /** The contexts of the last spans, and one batch of them; beyond the bound of the store. */
-  #lastJoin: { readonly contexts: readonly KeyValues[]; readonly joined: KeyValues } | null = null;
+  #lastJoin: Join | null = null;
 
   /**
    * @param session On the graph of model/graph.ts.
@@ -77,65 +82,67 @@ export class Network {
 
   async #feedSpans(batch: CanvasBatch, context: BatchContext): Promise<OutputTensors> {
     const { rowCount } = batch;
-    const joined = this.#join(await this.#findContexts({ rowCount, ...context }));
+    const contexts = await this.#findContexts(wholeRows(rowCount, context));
+    const joined = this.#join(contexts, context.length);
     const inputs = {
       ...this.#keptInputs(
         rowCount,
         context.length,
         (layer, part) => joined[part][layer] ?? new Float32Array(0),
       ),
-      ...toInputs(batch, context.firstColumns, attendedColumns(batch, context)),
+      ...toInputs(batch, wholeFirstColumns(context), attendedColumns(batch, context)),
     };
     return await this.#session.run(inputs, answerNames(batch));
   }
 
   /** Keys and values of all rows as one batch; the same rows come at every step of their blocks. */
-  #join(contexts: readonly KeyValues[]): KeyValues {
+  #join(contexts: readonly KeyValues[], length: number): KeyValues {
     const last = this.#lastJoin;
     const isSame =
-      last?.contexts.length === contexts.length &&
+      last?.length === length &&
+      last.contexts.length === contexts.length &&
       last.contexts.every((kept, row) => kept === contexts[row]);
     if (last !== null && isSame) return last.joined;
     const join = (part: keyof KeyValues) =>
       this.#own.map((_, layer) =>
-        joinRows(contexts.map((kept) => kept[part][layer] ?? new Float32Array(0))),
+        joinRows(
+          contexts.map((kept) => kept[part][layer] ?? new Float32Array(0)),
+          length * this.#shape.kvSize,
+        ),
       );
     const joined = { keys: join("keys"), values: join("values") };
-    this.#lastJoin = { contexts, joined };
+    this.#lastJoin = { contexts, length, joined };
     return joined;
   }
 
   /** Keys and values of every row, computed where they are not kept. */
-  async #findContexts(rows: Rows): Promise<KeyValues[]> {
+  async #findContexts(rows: readonly WholeRow[]): Promise<KeyValues[]> {
     const found = new Map<string, KeyValues>();
-    const missing = new Map<string, number>();
-    const keys = Array.from({ length: rows.rowCount }, (_, row) => keyOfRow(rows, row));
-    for (const [row, key] of keys.entries()) {
+    const missing = new Map<string, WholeRow>();
+    const keys = rows.map(({ tokenIds, attended }) => contextKey(tokenIds, attended));
+    for (const [index, key] of keys.entries()) {
       const kept = this.#store.get(key);
-      if (kept === undefined) missing.set(key, row);
-      else found.set(key, kept);
+      const row = rows[index];
+      if (kept !== undefined) found.set(key, kept);
+      else if (row !== undefined) missing.set(key, row);
     }
-    if (missing.size > 0) {
-      for (const [key, kept] of await this.#computeContexts(rows, missing)) found.set(key, kept);
+    // Each at the length of its first pass: the last bits follow from that.
+    const byLength = Map.groupBy(missing, ([, { tokenIds }]) => tokenIds.length);
+    for (const [length, entries] of byLength) {
+      for (const [key, kept] of await this.#computeContexts(length, entries)) found.set(key, kept);
     }
     return keys.map((key) => found.get(key) ?? { keys: [], values: [] });
   }
 
   async #computeContexts(
-    rows: Rows,
-    missing: ReadonlyMap<string, number>,
-  ): Promise<Map<string, KeyValues>> {
-    const { length } = rows;
-    const indexes = [...missing.values()];
+    length: number,
+    missing: readonly (readonly [string, WholeRow])[],
+  ): Promise<[string, KeyValues][]> {
     const batch: CanvasBatch = {
-      rowCount: indexes.length,
+      rowCount: missing.length,
       length,
-      tokenIds: Int32Array.from(
-        indexes.flatMap((row) => [...sliceRow(rows.tokenIds, length, row)]),
-      ),
-      attended: Uint8Array.from(
-        indexes.flatMap((row) => [...sliceRow(rows.attended, length, row)]),
-      ),
+      tokenIds: Int32Array.from(missing.flatMap(([, { tokenIds }]) => [...tokenIds])),
+      attended: Uint8Array.from(missing.flatMap(([, { attended }]) => [...attended])),
       // The graph's last layer needs one candidate to work on.
       candidateIndexes: Int32Array.of(0),
     };
@@ -146,13 +153,11 @@ export class Network {
       },
       this.#own.flatMap(({ keys, values }) => [keys, values]),
     );
-    const computed = new Map<string, KeyValues>();
-    for (const [index, key] of [...missing.keys()].entries()) {
+    return missing.map(([key], index) => {
       const kept = this.#readOwn(outputs, batch.rowCount, index);
       this.#store.put(key, kept);
-      computed.set(key, kept);
-    }
-    return computed;
+      return [key, kept];
+    });
   }
 
   #keptInputs(
@@ -268,7 +273,7 @@ function attendedColumns(batch: CanvasBatch, context: BatchContext): Uint8Array 
   return attended;
 }
 
-function keyOfRow({ tokenIds, attended, length }: Omit<Rows, "rowCount">, row: number): string {
+function keyOfRow({ tokenIds, attended, length }: CanvasBatch, row: number): string {
   return contextKey(sliceRow(tokenIds, length, row), sliceRow(attended, length, row));
 }
 
@@ -278,15 +283,6 @@ function sliceRow<Values extends Int32Array | Uint8Array | Float32Array>(
   row: number,
 ): Values {
   return values.slice(row * length, (row + 1) * length) as Values;
-}
-
-function joinRows(rows: readonly Float32Array[]): Float32Array {
-  const [first] = rows;
-  if (first !== undefined && rows.length === 1) return first;
-  const size = first?.length ?? 0;
-  const joined = new Float32Array(rows.length * size);
-  for (const [index, row] of rows.entries()) joined.set(row, index * size);
-  return joined;
 }
 
 function readOutput(outputs: OutputTensors, name: string): Float32Array {

@@ -153,10 +153,12 @@ function copyChoices({ candidateRows, namedTokenIds }: BatchChoices): BatchChoic
 }
 
 function copyContext(context: BatchContext): BatchContext {
+  const { wholeLengths } = context;
   return {
     length: context.length,
     tokenIds: context.tokenIds.slice(),
     attended: context.attended.slice(),
     firstColumns: context.firstColumns.slice(),
+    ...(wholeLengths === undefined ? {} : { wholeLengths: wholeLengths.slice() }),
   };
 }

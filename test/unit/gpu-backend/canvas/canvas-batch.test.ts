@@ -193,10 +193,26 @@ describe("passShape", () => {
   it("is one for rows that may share a pass, and no other", ({ expect }) => {
     const keyOf = (rowLength: number, spanLength: number | null) =>
       passShape(rowLength, spanLength, 512).key;
-    expect(keyOf(33, null)).toBe(keyOf(64, null));
+    expect(keyOf(33, null)).toBe(keyOf(40, null));
     expect(keyOf(33, 8)).toBe(keyOf(64, 8));
-    const different = [keyOf(32, null), keyOf(33, null), keyOf(33, 8), keyOf(33, 9), keyOf(32, 8)];
+    const different = [
+      keyOf(32, null),
+      keyOf(33, null),
+      keyOf(41, null),
+      keyOf(33, 8),
+      keyOf(33, 9),
+      keyOf(32, 8),
+    ];
     expect(new Set(different).size).toBe(different.length);
-    expect(passShape(33, 8, 512).length).toBe(64);
+  });
+
+  it("pads a whole row closely, and the context of a span so that many share it", ({ expect }) => {
+    expect(passShape(33, null, 512)).toMatchObject({ length: 40, fedLength: 40, wholeLength: 40 });
+    expect(passShape(33, 8, 512)).toMatchObject({ length: 64, fedLength: 8, wholeLength: 40 });
+  });
+
+  it("pads whole rows as spans' contexts where they are to share passes", ({ expect }) => {
+    const shape = passShape(33, null, 512, 32);
+    expect(shape).toMatchObject({ length: 64, fedLength: 64, wholeLength: 64 });
   });
 });

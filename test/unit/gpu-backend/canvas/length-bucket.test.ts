@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, it } from "vitest";
-import { lengthBucket } from "../../../../gpu-backend/canvas/length-bucket.ts";
+import {
+  CLOSE_BUCKET_STEP,
+  lengthBucket,
+  SHARED_BUCKET_STEP,
+} from "../../../../gpu-backend/canvas/length-bucket.ts";
 
 describe("lengthBucket", () => {
   it("is the smallest of few fixed lengths that holds the row", ({ expect }) => {
@@ -10,16 +14,32 @@ describe("lengthBucket", () => {
     ]);
   });
 
-  it("holds the row, wastes little, grows with the row and never passes the model", ({
-    expect,
-  }) => {
+  it.for([
+    [SHARED_BUCKET_STEP, 4],
+    [CLOSE_BUCKET_STEP, 16],
+  ] as const)(
+    "holds the row, wastes little, grows with the row and never passes the model: step %d",
+    ([step, share], { expect }) => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 4096 }), (length) => {
+          const bucket = lengthBucket(length, 4096, step);
+          expect(bucket).toBeGreaterThanOrEqual(length);
+          expect(bucket - length).toBeLessThan(Math.max(step, length / share));
+          expect(lengthBucket(bucket, 4096, step)).toBe(bucket);
+          expect(lengthBucket(length, length, step)).toBe(length);
+        }),
+      );
+    },
+  );
+
+  it("is with the larger step never less than with the smaller", ({ expect }) => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 4096 }), (length) => {
-        const bucket = lengthBucket(length, 4096);
-        expect(bucket).toBeGreaterThanOrEqual(length);
-        expect(bucket - length).toBeLessThan(Math.max(32, length / 4));
-        expect(lengthBucket(bucket, 4096)).toBe(bucket);
-        expect(lengthBucket(length, length)).toBe(length);
+      fc.property(fc.integer({ min: 1, max: 4096 }), fc.nat(4096), (length, more) => {
+        const maxLength = length + more;
+        const close = lengthBucket(length, maxLength, CLOSE_BUCKET_STEP);
+        const shared = lengthBucket(length, maxLength, SHARED_BUCKET_STEP);
+        expect(close).toBeLessThanOrEqual(shared);
+        expect(lengthBucket(close, maxLength, SHARED_BUCKET_STEP)).toBe(shared);
       }),
     );
   });

@@ -66,7 +66,7 @@ describe("Engine", () => {
     const predictor = holdPredictor(inner);
     const engine = createTestEngine(predictor);
     const first = watchGeneration([1, 2], { max_tokens: 4, steps: 3 });
-    const second = watchGeneration([1, 2, 3], { max_tokens: 6, steps: 2 });
+    const second = watchGeneration([1, 2, 3], { max_tokens: 5, steps: 2 });
     expect(engine.submit(first.generation)).toEqual({ ahead: 0, waitMs: 0 });
     await predictor.underWay();
     expect(engine.submit(second.generation)).toEqual({ ahead: 1, waitMs: null });

@@ -28,12 +28,17 @@ const CONTEXT: BatchContext = {
   firstColumns: Int32Array.of(0, 1),
 };
 
+/** The first row begins at the second column. */
+const PADDED = { attended: Uint8Array.of(0, 1, 1, 1, 1, 1, 1, 1) };
+
 describe("checkBatch", () => {
   it("accepts ids, masks and candidates at their limits", ({ expect }) => {
     expect(() => checkBatch(BATCH, LIMITS)).not.toThrow();
     expect(() => checkBatch({ ...BATCH, choices: CHOICES }, LIMITS)).not.toThrow();
     const spans = { ...BATCH, context: CONTEXT };
     expect(() => checkBatch(spans, LIMITS)).not.toThrow();
+    const shorter = { ...CONTEXT, ...PADDED, wholeLengths: Int32Array.of(3, 4) };
+    expect(() => checkBatch({ ...BATCH, context: shorter }, LIMITS)).not.toThrow();
     expect(() => checkBatch({ ...BATCH, contextRows: Int32Array.of(0, 1) }, LIMITS)).not.toThrow();
   });
 
@@ -62,6 +67,14 @@ describe("checkBatch", () => {
     ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(1) } }],
     ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(0, 2) } }],
     ["context.firstColumns", { context: { ...CONTEXT, firstColumns: Int32Array.of(-1, 0) } }],
+    ["context.wholeLengths", { context: { ...CONTEXT, wholeLengths: Int32Array.of(4) } }],
+    ["context.wholeLengths", { context: { ...CONTEXT, wholeLengths: Int32Array.of(4, 5) } }],
+    ["context.wholeLengths", { context: { ...CONTEXT, wholeLengths: Int32Array.of(4, 0) } }],
+    ["context.wholeLengths", { context: { ...CONTEXT, wholeLengths: Int32Array.of(3, 4) } }],
+    [
+      "context.wholeLengths",
+      { context: { ...CONTEXT, ...PADDED, wholeLengths: Int32Array.of(2, 4) } },
+    ],
   ] as const)("refuses and names %s: %j", ([param, change], { expect }) => {
     expect(() => checkBatch({ ...BATCH, ...change }, LIMITS)).toThrowError(
       expect.objectContaining({ code: "invalid_parameter", param }),

@@ -70,9 +70,12 @@ describe("spans", () => {
       for (const row of [wholeRow(randomIds(20, 1)), wholeRow(randomIds(20, 2), padded)]) {
         const [whole] = await predict(predictor, [row]);
         const span = { start: 12, end: 16, contextTokenIds: row.tokenIds };
-        const [part] = await predict(predictor, [{ ...row, span }]);
-        const distances = whole?.map((logit, i) => Math.abs(logit - (part?.[i] ?? Number.NaN)));
-        expect(Math.max(...(distances ?? [Number.NaN]))).toBeLessThan(TOLERANCE);
+        for (const wholeLength of [LENGTH, 24, 40]) {
+          const batch = packRows([{ ...row, span }], LENGTH, [wholeLength]);
+          const { logits: part } = await predictor.predict(batch);
+          const distances = whole?.map((logit, i) => Math.abs(logit - (part[i] ?? Number.NaN)));
+          expect(Math.max(...(distances ?? [Number.NaN]))).toBeLessThan(TOLERANCE);
+        }
       }
     },
   );
@@ -100,6 +103,32 @@ describe("spans", () => {
       expect(await predict(forgetting, spans)).toEqual(kept);
       await predict(forgetting, rows);
       expect(await predict(forgetting, spans)).toEqual(kept);
+    }
+  });
+
+  it("answer the same in any company where their rows were fed at lengths of their own", async ({
+    expect,
+  }) => {
+    const rows = [20, 31, 24, 9].map((length, seed) => wholeRow(randomIds(length, seed)));
+    const lengths = rows.map(({ tokenIds }) => Math.ceil(tokenIds.length / 8) * 8);
+    const spans = rows.map((row, seed) => changedSpan(row, seed + 50));
+    const keeping = await open("tiny-f32");
+    for (const [i, row] of rows.entries()) await keeping.predict(packRows([row], lengths[i] ?? 0));
+    const feed = async (predictor: MaskPredictor, which: number[]) => {
+      const chosen = which.flatMap((i) => spans[i] ?? []);
+      const batch = packRows(
+        chosen,
+        LENGTH,
+        which.map((i) => lengths[i] ?? 0),
+      );
+      return takeLogits(splitAnswer(chosen, await predictor.predict(batch), predictor.logitCount));
+    };
+    const together = await feed(keeping, [0, 1, 2, 3]);
+    const forgetting = await open("tiny-f32", 0);
+    expect(await feed(forgetting, [0, 1, 2, 3])).toEqual(together);
+    for (const predictor of [keeping, forgetting]) {
+      for (const i of [3, 1, 0, 2]) expect(await feed(predictor, [i])).toEqual([together[i]]);
+      expect(await feed(predictor, [2, 0])).toEqual([together[2], together[0]]);
     }
   });
 

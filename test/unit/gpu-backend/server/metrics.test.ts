@@ -33,7 +33,7 @@ describe("GET /metrics", () => {
     const node = await startTestNode();
     nodes.push(node);
     expect((await readMetrics(node)).get("unmask_forward_passes_total")).toBe(0);
-    // Five letters and eight masks in a bucket of 32, four passes.
+    // Five letters and eight masks in a bucket of 16, four passes.
     await collect(readFrames(await postGeneration(node, requestBody("a"))));
     const body = { ...requestBody("b", { cfg_scale: 1 }), tier: "max" };
     await collect(readFrames(await postGeneration(node, body)));
@@ -41,14 +41,14 @@ describe("GET /metrics", () => {
     expect(Object.fromEntries(metrics)).toMatchObject({
       unmask_forward_passes_total: 8,
       unmask_rows_total: 12,
-      unmask_positions_computed_total: 12 * 32,
+      unmask_positions_computed_total: 12 * 16,
       unmask_positions_needed_total: 12 * 13,
       unmask_batch_rows_count: 8,
       'unmask_batch_rows_bucket{le="1"}': 4,
       'unmask_batch_rows_bucket{le="2"}': 8,
-      'unmask_padding_share_bucket{le="0.5"}': 0,
-      'unmask_padding_share_bucket{le="0.75"}': 8,
-      'unmask_pass_seconds_count{fed="whole",columns="32"}': 8,
+      'unmask_padding_share_bucket{le="0.1"}': 0,
+      'unmask_padding_share_bucket{le="0.2"}': 8,
+      'unmask_pass_seconds_count{fed="whole",columns="16"}': 8,
       'unmask_wait_seconds_count{tier="balanced"}': 1,
       'unmask_wait_seconds_count{tier="max"}': 1,
       'unmask_generations_total{tier="balanced",outcome="completed"}': 1,
