@@ -15,9 +15,10 @@ import {
   tierParameters,
 } from "./bench-engine.ts";
 import { MODEL_FOLDER } from "./bench-model.ts";
-import { bestRate, type ColumnShape } from "./best-rates.ts";
+import { bestRate } from "./best-rates.ts";
 import { makePrompt } from "./canvas-rows.ts";
 import { withNodePredictor } from "./node-defaults.ts";
+import { PassLedger, type ShapeAccount } from "./pass-ledger.ts";
 import { watchPredictor } from "./watched-predictor.ts";
 
 const REQUESTS = 64;
@@ -55,28 +56,31 @@ async function measure(
   options: BenchOptions,
   report: BenchReport,
 ): Promise<void> {
-  const needed = new Map<string, { readonly shape: ColumnShape; columns: number }>();
-  const watched = watchPredictor(predictor, (batch) => {
-    const shape = { length: batch.length, contextLength: batch.context?.length ?? 0 };
-    const key = `${shape.length}/${shape.contextLength}`;
-    const entry = needed.get(key) ?? { shape, columns: 0 };
-    // Padding is needed by nobody.
-    entry.columns += batch.attended.reduce((sum, isAttended) => sum + isAttended, 0);
-    needed.set(key, entry);
-  });
+  const now = () => performance.now();
+  const ledger = new PassLedger(predictor.sideLaneCount ?? 1, predictor.maxLength);
+  const watched = watchPredictor(predictor, (batch, lane) => ledger.begin(batch, lane, now));
   const bench = await BenchEngine.create(checkpoint, watched);
   const arrivals = planArrivals(checkpoint, options.isQuick ? QUICK_REQUESTS : REQUESTS);
   report.tell(`${arrivals.length} requests of all tiers arrive at random`);
-  const startedAt = performance.now();
-  const finished = await submitAll(bench, arrivals);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const { finished, seconds, emptySeconds } = await submitAll(bench, arrivals);
   const lost = finished.filter(({ outcome }) => outcome !== "completed").length;
   if (lost > 0) throw new Error(`${lost} requests did not complete`);
-  report.tell(`done in ${seconds.toFixed(1)} s; measuring the best rate of ${needed.size} shapes`);
-  const ideal = await idealSeconds([...needed.values()], predictor, checkpoint, report);
+  report.tell(`done in ${seconds.toFixed(1)} s; measuring the best rates`);
+  const rateOf = await bestRates(ledger.shapes, predictor, checkpoint, report);
+  const time = ledger.divide(seconds, emptySeconds, rateOf);
   const runs = arrivals.length;
-  report.add("mixed_load_over_ideal", { value: seconds / ideal, unit: "ratio", runs });
+  report.add("mixed_load_over_ideal", { value: seconds / time.needed, unit: "ratio", runs });
   report.add("mixed_load_seconds", { value: seconds, unit: "s", runs });
+  const unit = "share of the ideal; with 1 they add up to mixed_load_over_ideal";
+  const { padding, slowerPasses, noRequest, betweenPasses } = time;
+  for (const [name, value] of [
+    ["padding", padding],
+    ["slower_passes", slowerPasses],
+    ["no_request", noRequest],
+    ["between_passes", betweenPasses],
+  ] as const) {
+    report.add(`mixed_load_lost_${name}`, { value: value / time.needed, unit, runs });
+  }
   addWaits(arrivals, finished, report);
 }
 
@@ -100,39 +104,54 @@ function planArrivals({ config }: Checkpoint, count: number): Arrival[] {
   });
 }
 
-async function submitAll(
-  bench: BenchEngine,
-  arrivals: readonly Arrival[],
-): Promise<FinishedRequest[]> {
+/** What became of the requests, and how long that took: in all, and without any request. */
+interface LoadRun {
+  readonly finished: readonly FinishedRequest[];
+  readonly seconds: number;
+  readonly emptySeconds: number;
+}
+
+async function submitAll(bench: BenchEngine, arrivals: readonly Arrival[]): Promise<LoadRun> {
   const startedAt = performance.now();
+  let [present, emptySince, emptyMs] = [0, startedAt, 0];
   const running = arrivals.map(async ({ request, atMs }) => {
     await new Promise((resolve) => {
       setTimeout(resolve, Math.max(0, atMs - (performance.now() - startedAt)));
     });
-    return await bench.submit(request).finished;
+    if (present === 0) emptyMs += performance.now() - emptySince;
+    present += 1;
+    const finished = await bench.submit(request).finished;
+    present -= 1;
+    emptySince = performance.now();
+    return finished;
   });
-  return await Promise.all(running);
+  const finished = await Promise.all(running);
+  return {
+    finished,
+    seconds: (performance.now() - startedAt) / 1000,
+    emptySeconds: emptyMs / 1000,
+  };
 }
 
-/** Seconds that the columns take, each shape at its best rate. */
-async function idealSeconds(
-  needed: readonly { readonly shape: ColumnShape; readonly columns: number }[],
+/** The best rate of each shape; of those with the fewest columns the mean of the others. */
+async function bestRates(
+  accounts: readonly ShapeAccount[],
   predictor: MaskPredictor,
   { config }: Checkpoint,
   report: BenchReport,
-): Promise<number> {
-  const total = needed.reduce((sum, { columns }) => sum + columns, 0);
-  let measuredColumns = 0;
-  let seconds = 0;
-  let measuredShapes = 0;
-  for (const { shape, columns } of [...needed].sort((a, b) => b.columns - a.columns)) {
-    if (measuredColumns >= MEASURED_SHARE * total) break;
-    seconds += columns / (await bestRate(predictor, config, shape));
-    measuredColumns += columns;
-    measuredShapes += 1;
+): Promise<(account: ShapeAccount) => number> {
+  const total = accounts.reduce((sum, { needed }) => sum + needed, 0);
+  const rates = new Map<ShapeAccount, number>();
+  let [measured, seconds] = [0, 0];
+  for (const account of [...accounts].sort((a, b) => b.needed - a.needed)) {
+    if (measured >= MEASURED_SHARE * total) break;
+    const rate = await bestRate(predictor, config, account.shape);
+    rates.set(account, rate);
+    seconds += account.needed / rate;
+    measured += account.needed;
   }
-  report.tell(`${total} columns needed, ${measuredShapes} shapes measured`);
-  return (seconds * total) / measuredColumns;
+  report.tell(`${total} columns needed, ${rates.size} of ${accounts.length} shapes measured`);
+  return (account) => rates.get(account) ?? measured / seconds;
 }
 
 function addWaits(
