@@ -81,6 +81,8 @@ export class NodeRun {
   /** Aborted when nobody reads any more. */
   readonly #closed = new AbortController();
   #isCancelled = false;
+  /** True once its last frame was read: no node works for it, and it waits for none. */
+  #isAnswered = false;
   /** False while it is between nodes. */
   #isOnNode = false;
   #model: NodeModel;
@@ -108,8 +110,11 @@ export class NodeRun {
 
   /** Says that nobody reads any more; may be called again. */
   close(): void {
-    this.#closed.abort();
-    this.#running?.controller.abort();
+    // Giving up costs more than noticing that nothing is left to give up.
+    if (!this.#isAnswered) {
+      this.#closed.abort();
+      this.#running?.controller.abort();
+    }
     this.#running?.node.release(false);
   }
 
@@ -172,12 +177,11 @@ export class NodeRun {
     this.#isOnNode = true;
     if (this.#progress.weightsDigest === null) this.#model = node.model;
     let isFailed = false;
-    let isAnswered = false;
     try {
       const events = await this.#client.open(node.url, running.order, running.controller);
       node.begun();
       for await (const event of events) {
-        isAnswered = isAnswer(event);
+        this.#isAnswered = isAnswer(event);
         if (event.type === "comment" || this.#take(event.frame, node)) yield event;
       }
       return null;
@@ -189,7 +193,7 @@ export class NodeRun {
     } finally {
       // Whatever it was: a node that is given up must not go on. One that has answered is not hung up on:
       // its connection serves the next request.
-      if (!isAnswered) running.controller.abort();
+      if (!this.#isAnswered) running.controller.abort();
       node.release(isFailed);
       this.#running = null;
     }

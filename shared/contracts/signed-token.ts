@@ -7,6 +7,7 @@
 import { HMAC, importHmacKey } from "./hmac-key.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Signs `payload` with `secret`. */
 export async function signToken(payload: unknown, secret: string): Promise<string> {
@@ -35,7 +36,7 @@ export async function verifyToken(token: string, secret: string): Promise<unknow
     encoder.encode(body),
   );
   const bodyBytes = holds ? fromBase64Url(body) : null;
-  return bodyBytes === null ? null : JSON.parse(new TextDecoder().decode(bodyBytes));
+  return bodyBytes === null ? null : JSON.parse(decoder.decode(bodyBytes));
 }
 
 function toBase64Url(bytes: Uint8Array): string {
@@ -47,7 +48,10 @@ function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) return null;
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    // A function called for each character takes several times as long.
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+    return bytes;
   } catch {
     return null;
   }
