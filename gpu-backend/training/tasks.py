@@ -34,10 +34,10 @@ from tokenizer import EOS_ID, EOT_ID, chat_prompt
 TASK_TOKENS = {
     "stories": 600,
     "story_chat": 850,
-    "arithmetic": 100,
-    "arithmetic_chat": 1100,
-    "equations": 400,
-    "sum_chat": 300,
+    "arithmetic": 60,
+    "arithmetic_chat": 900,
+    "equations": 800,
+    "sum_chat": 250,
     "couplets": 400,
     "couplet_chat": 60,
     "talk_chat": 120,
@@ -60,10 +60,10 @@ MAX_LENGTH = 256
 SHORTEST_ANSWER = 8  # answer columns that every chat row has at least
 WHOLE_LINE_SHARE = 0.6  # of the couplet rows in which exactly one whole line is masked
 NOISE_STRATIFIED = True
-ONE_NUMBER_SHARE = 0.15  # of the arithmetic answers in which one number is masked, wherever it stands
-NUMBERS_ONLY_SHARE = 0.1  # of them in which nothing but numbers is masked
-OPEN_NUMBER_SHARE = 0.5  # of them in which a number and all that follows is masked, as when it is written
-OPEN_EQUATIONS_SHARE = 0.5  # of the steps in which so are the equations
+ONE_NUMBER_SHARE = 0.25  # of the arithmetic answers in which one number is masked, wherever it stands
+NUMBERS_ONLY_SHARE = 0.05  # of them in which nothing but numbers is masked
+OPEN_NUMBER_SHARE = 0.45  # of them in which a number and all that follows is masked, as when it is written
+OPEN_EQUATIONS_SHARE = 0.3  # of the steps in which so are the equations
 OPEN_ROW = 16  # tokens of the shortest such row; every equation fits
 STORY_BLOCK_SHARE = 0.4  # of the story answers in which all after one block is masked, as when it is written
 STORY_BLOCK = 32

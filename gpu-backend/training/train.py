@@ -61,7 +61,7 @@ ADAM_RATE = 3e-3  # embedding and norms
 MUON_WEIGHT_DECAY = 0.1  # matrices that grow learn ever more slowly
 ADAM_WEIGHT_DECAY = 0.01
 WARMUP_SHARE = 0.01  # of the budget; then constant, then
-DECAY_SHARE = 0.25  # linear to zero over the last part
+DECAY_SHARE = 0.33  # linear to zero over the last part
 CLIP_NORM = 1.0
 EMA_DECAY = 0.995  # the exported weights are this average
 
