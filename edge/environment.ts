@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { RandomBytes } from "#shared/contracts/base62.ts";
 import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
-import type { ParsedApiKey } from "./accounts/api-key.ts";
+import type { KnownKeys, RecognizedKey } from "./accounts/known-keys.ts";
 import type { GenerationHost } from "./generations/generation-host.ts";
 import type { NodePool } from "./pool/node-pool.ts";
 import type { PoolObject } from "./pool/pool-object.ts";
@@ -42,6 +42,7 @@ export interface Bindings {
 export interface Platform {
   readonly now: () => number;
   readonly randomBytes: RandomBytes;
+  readonly keys: KnownKeys;
   readonly nodes: NodePool;
   readonly reportFault: (report: FaultReport) => void;
 }
@@ -56,7 +57,7 @@ interface Variables {
   /** Set by `authenticate`. */
   caller: Caller;
   /** Set by `recognize`. */
-  presentedKey: ParsedApiKey;
+  presentedKey: RecognizedKey;
   /** Set by `bodyLimit`. */
   bodyBytes: number;
   /** Set by `bodyLimit`; not by routes that take no body. */

@@ -1,4 +1,6 @@
 /** The Worker's entry: the platform's own clock, random bytes, fetch and log, put together. */
+
+import { KnownKeys } from "./accounts/known-keys.ts";
 import { createApp } from "./app.ts";
 import { writeUsage } from "./billing/write-usage.ts";
 import type { Bindings, Platform } from "./environment.ts";
@@ -18,6 +20,7 @@ const writeLine = (line: string) => console.error(line);
 const platform: Platform = {
   now,
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  keys: new KnownKeys(),
   nodes: new NodePool(client, now, Math.random),
   reportFault: createFaultReporter(writeLine),
 };

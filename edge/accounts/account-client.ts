@@ -18,9 +18,9 @@ import type {
   SuccessorKey,
 } from "./account-store.ts";
 import type { Admission, AdmissionOrder, Refusal } from "./admission.ts";
-import { hashSecret, type ParsedApiKey } from "./api-key.ts";
 import type { KeptAnswer } from "./claims.ts";
 import type { Settlement } from "./hold.ts";
+import type { RecognizedKey } from "./known-keys.ts";
 import type { Credit, ReceiptNotice } from "./ledger.ts";
 import type { Purse } from "./purse.ts";
 
@@ -98,8 +98,8 @@ export class AccountClient {
    *
    * @throws {ApiError} `invalid_api_key`, `scope_not_allowed`, `overloaded`.
    */
-  async authorizeKey(key: ParsedApiKey, scopes: KeyScope[]): Promise<Caller> {
-    const presented = { keyId: key.keyId, secretHash: await hashSecret(key.secret), scopes };
+  async authorizeKey(key: RecognizedKey, scopes: KeyScope[]): Promise<Caller> {
+    const presented = { keyId: key.keyId, secretHash: key.secretHash, scopes };
     const verdict = await this.#call(key.accountId, (account) => account.authorizeKey(presented));
     if (verdict.accepted) {
       const { keyId, scope } = verdict.key;

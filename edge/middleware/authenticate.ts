@@ -7,8 +7,9 @@
  */
 import type { KeyScope } from "#shared/contracts/accounts.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
-import { isSameSecret, isTagValid, type ParsedApiKey, parseApiKey } from "../accounts/api-key.ts";
-import type { AppMiddleware, Bindings } from "../environment.ts";
+import { isSameSecret } from "../accounts/api-key.ts";
+import type { RecognizedKey } from "../accounts/known-keys.ts";
+import type { AppContext, AppMiddleware } from "../environment.ts";
 import { openAccounts } from "../open-accounts.ts";
 import { readPresentedKey } from "./presented-key.ts";
 
@@ -21,7 +22,7 @@ export function authenticate(...scopes: KeyScope[]): AppMiddleware {
   return async function authenticate(context, next) {
     const startedAt = context.var.platform.now();
     const presented = readPresentedKey(context.req.raw.headers, context.req.url);
-    const key = await recognizeKey(presented, context.env);
+    const key = await recognizeKey(presented, context);
     context.set("caller", await openAccounts(context.env).authorizeKey(key, scopes));
     const durationMs = context.var.platform.now() - startedAt;
     context.var.spans.push({ name: "authorize", durationMs });
@@ -38,7 +39,7 @@ export function authenticate(...scopes: KeyScope[]): AppMiddleware {
 export function recognize(): AppMiddleware {
   return async function recognize(context, next) {
     const presented = readPresentedKey(context.req.raw.headers, context.req.url);
-    context.set("presentedKey", await recognizeKey(presented, context.env));
+    context.set("presentedKey", await recognizeKey(presented, context));
     await next();
   };
 }
@@ -72,10 +73,10 @@ export function authenticateScaler(): AppMiddleware {
   };
 }
 
-async function recognizeKey(presented: string, bindings: Bindings): Promise<ParsedApiKey> {
-  const key = parseApiKey(presented);
-  const isOurs = key !== null && key.environment === bindings.KEY_ENVIRONMENT;
-  if (!isOurs || !(await isTagValid(key, bindings.KEY_TAG_SECRET))) throw notRecognized();
+async function recognizeKey(presented: string, context: AppContext): Promise<RecognizedKey> {
+  const { KEY_ENVIRONMENT, KEY_TAG_SECRET } = context.env;
+  const key = await context.get("platform").keys.recognize(presented, KEY_TAG_SECRET);
+  if (key?.environment !== KEY_ENVIRONMENT) throw notRecognized();
   return key;
 }
 

@@ -10,7 +10,6 @@ import type { GenerationParameters, NodeInput, NodeModel } from "#shared/contrac
 import type { RequestedTier, Tier } from "#shared/contracts/tier-names.ts";
 import { toRefusalError } from "../accounts/account-client.ts";
 import type { EarlierRequest } from "../accounts/admission.ts";
-import { hashSecret } from "../accounts/api-key.ts";
 import type { Claim } from "../accounts/claims.ts";
 import { quoteGeneration } from "../billing/quote.ts";
 import type { AppContext } from "../environment.ts";
@@ -75,7 +74,7 @@ export async function holdPrice(
   const parameters = wish.toParameters(tier);
   const { input } = wish;
   const quote = quoteGeneration({ tier, input, parameters, maxLength: model.max_length });
-  const presented = { keyId: key.keyId, secretHash: await hashSecret(key.secret) };
+  const presented = { keyId: key.keyId, secretHash: key.secretHash };
   const admission = await accounts.admit(key.accountId, {
     presented: { ...presented, scopes: ["inference"] },
     requestId: id,

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { beforeAll, describe, it, vi } from "vitest";
 import type { AccountStub } from "../../../edge/accounts/account-client.ts";
 import { createAccountId, createApiKey } from "../../../edge/accounts/api-key.ts";
+import { KnownKeys } from "../../../edge/accounts/known-keys.ts";
 import { NodeClient } from "../../../edge/pool/node-client.ts";
 import { NodePool } from "../../../edge/pool/node-pool.ts";
 import { NODE_TIMEOUTS } from "../../../edge/pool/node-timeouts.ts";
@@ -37,12 +38,8 @@ const PATHS = [
 ];
 
 const model = {
-  id: "llada-test",
-  max_length: 512,
-  vocabulary_size: 10,
-  parameter_count: 10,
-  weights_digest: "ab",
-  created: 1,
+  ...{ id: "llada-test", weights_digest: "ab", created: 1 },
+  ...{ max_length: 512, vocabulary_size: 10, parameter_count: 10 },
 };
 
 /** A node that refuses whatever reaches it: what is well-formed after all must not succeed either. */
@@ -94,6 +91,7 @@ beforeAll(async () => {
   const platform = {
     now: Date.now,
     randomBytes,
+    keys: new KnownKeys(),
     nodes: new NodePool(new NodeClient(refuse, Date.now, NODE_TIMEOUTS), Date.now, () => 0),
     reportFault: (report: unknown) => faults.push(report),
   };
