@@ -46,8 +46,8 @@ export class Lanes {
 }
 
 /**
- * Tells whether a generation may go on in `lane` from what it has left in another: in its own, or in
- * any where the load has changed between the whole and the shared machine. There it costs a pass.
+ * Tells whether a generation goes on in `lane` from what it has left in another: in its own, or in any
+ * where the load has changed between the whole and the shared machine. There it costs a pass.
  *
  * @param from Null before its first pass.
  */

@@ -142,16 +142,14 @@ export class Scheduler<Item extends Schedulable> {
 
   /**
    * Chooses the generations of the next pass, which is under way until they are released; empty only
-   * when there is none for its lane.
+   * when all are under way.
    *
    * The tier with the smallest share so far has its turn; in it the shape that is due first: that with
    * the earliest deadline or, without one, that was served longest ago. In the shape, the tier's own
    * go before the others', and the earliest due before the later, as many as fit; the first always goes.
    */
   schedule({ lane, laneCount, now }: PassOpening): Item[] {
-    const ready = [...this.#entries.values()].filter(
-      (entry) => !entry.isUnderWay && (!entry.item.needsContext || isReachable(entry.lane, lane)),
-    );
+    const ready = this.#readyFor(lane);
     const tier = this.#shares.choose(new Set(ready.map(({ item }) => item.tier)));
     if (tier === null) return [];
     const own = ready.filter(({ item }) => item.tier === tier);
@@ -172,6 +170,18 @@ export class Scheduler<Item extends Schedulable> {
       this.#rememberTurn(`${item.tier} ${passKey}`, now);
     }
     return chosen.map(({ item }) => item);
+  }
+
+  /**
+   * What may go on in `lane`. Where there is nothing, what waits for another: its context then costs a
+   * pass more, which is less than a core that idles until the block ends.
+   */
+  #readyFor(lane: number): Entry<Item>[] {
+    const waiting = [...this.#entries.values()].filter(({ isUnderWay }) => !isUnderWay);
+    const own = waiting.filter(
+      (entry) => !entry.item.needsContext || isReachable(entry.lane, lane),
+    );
+    return own.length > 0 ? own : waiting;
   }
 
   /**

@@ -111,6 +111,23 @@ describe("lanes", () => {
     expect(others.map(namesOf)).toEqual([[6], [4, 5]]);
   });
 
+  it("take what waits for another only where they would idle", ({ expect }) => {
+    const scheduler = schedulerWith(createItems([{}, { length: 64 }]), 8);
+    for (const item of scheduler.items) {
+      expect(begin(scheduler, 1)).toHaveLength(1);
+      item.needsContext = true;
+      scheduler.release(scheduler.items);
+    }
+    expect(namesOf(begin(scheduler, 1))).toEqual([0]);
+    const newcomer = createItem({ name: 2 });
+    scheduler.admit(newcomer, 0);
+    expect(namesOf(begin(scheduler, 2))).toEqual([2]);
+    scheduler.release([newcomer]);
+    scheduler.remove(newcomer);
+    expect(namesOf(begin(scheduler, 2))).toEqual([1]);
+    expect(begin(scheduler, 2)).toEqual([]);
+  });
+
   it("keep what has a context in them, until it needs none or the whole machine is its own", ({
     expect,
   }) => {
