@@ -31,6 +31,8 @@ export interface Bindings {
   readonly RECEIPT_GRACE_MS: string;
   /** How long a request waits for a node where it has no deadline, or for the same one before it, milliseconds. */
   readonly NODE_WAIT_MS: string;
+  /** Until a node that says nothing is given up, milliseconds; five seconds when left out. */
+  readonly NODE_PATIENCE_MS?: string;
   /** How long a generation runs on with nobody reading, and how long its events are kept after its end. */
   readonly READER_GRACE_MS: string;
   readonly GENERATION_RETENTION_MS: string;

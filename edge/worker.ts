@@ -1,5 +1,6 @@
 /** The Worker's entry: the platform's own clock, random bytes, fetch and log, put together. */
 
+import { env } from "cloudflare:workers";
 import { KnownKeys } from "./accounts/known-keys.ts";
 import { createApp } from "./app.ts";
 import { writeUsage } from "./billing/write-usage.ts";
@@ -7,14 +8,17 @@ import type { Bindings, Platform } from "./environment.ts";
 import { GenerationHost } from "./generations/generation-host.ts";
 import { NodeClient } from "./pool/node-client.ts";
 import { NodePool } from "./pool/node-pool.ts";
-import { NODE_TIMEOUTS } from "./pool/node-timeouts.ts";
+import { toNodeTimeouts } from "./pool/node-timeouts.ts";
 import { createFaultReporter } from "./report-fault.ts";
 
 export { AccountObject } from "./accounts/account-object.ts";
 export { PoolObject } from "./pool/pool-object.ts";
 
 const now = () => Date.now();
-const client = new NodeClient((url, init) => fetch(url, init), now, NODE_TIMEOUTS);
+// The bindings of every request are the isolate's own.
+const { NODE_PATIENCE_MS } = env as Bindings;
+const timeouts = toNodeTimeouts(NODE_PATIENCE_MS);
+const client = new NodeClient((url, init) => fetch(url, init), now, timeouts);
 // biome-ignore lint/suspicious/noConsole: the platform's log is its console.
 const writeLine = (line: string) => console.error(line);
 const platform: Platform = {

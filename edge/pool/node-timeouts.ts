@@ -13,10 +13,17 @@ export interface NodeTimeouts {
 }
 
 /** A node heartbeats several times a second, and queues a request before it answers. */
-export const NODE_TIMEOUTS: NodeTimeouts = {
-  cancelMs: 2_000,
-  connectMs: 5_000,
-  firstFrameMs: 5_000,
-  silenceMs: 5_000,
-  totalMs: 840_000,
-};
+const USUAL_PATIENCE_MS = 5_000;
+
+/**
+ * The timeouts of a deployment.
+ *
+ * @param patienceMs Until a node that says nothing is given up, whole milliseconds as text; five seconds
+ *   when left out.
+ * @throws Error for anything else.
+ */
+export function toNodeTimeouts(patienceMs?: string): NodeTimeouts {
+  const ms = Number(patienceMs ?? USUAL_PATIENCE_MS);
+  if (!Number.isInteger(ms) || ms < 1) throw new Error("NODE_PATIENCE_MS is whole milliseconds.");
+  return { cancelMs: 2_000, connectMs: ms, firstFrameMs: ms, silenceMs: ms, totalMs: 840_000 };
+}

@@ -21,7 +21,9 @@ let node: ScriptedNode;
 let edge: TestEdge;
 beforeAll(async () => {
   node = await startScriptedNode();
-  edge = await startTestEdge([node.url]);
+  // A thousand requests at once starve this process, in which the node and its heart are played.
+  const patience = { NODE_PATIENCE_MS: "110000", NODE_WAIT_MS: "110000" };
+  edge = await startTestEdge([node.url], patience);
 });
 afterAll(() => Promise.all([edge?.stop(), node?.stop()]));
 

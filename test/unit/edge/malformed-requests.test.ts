@@ -10,7 +10,7 @@ import { createAccountId, createApiKey } from "../../../edge/accounts/api-key.ts
 import { KnownKeys } from "../../../edge/accounts/known-keys.ts";
 import { NodeClient } from "../../../edge/pool/node-client.ts";
 import { NodePool } from "../../../edge/pool/node-pool.ts";
-import { NODE_TIMEOUTS } from "../../../edge/pool/node-timeouts.ts";
+import { toNodeTimeouts } from "../../../edge/pool/node-timeouts.ts";
 import type { KeyScope } from "../../../shared/contracts/accounts.ts";
 import { errorBodySchema, toErrorBody } from "../../../shared/contracts/error-body.ts";
 import { ApiError } from "../../../shared/contracts/errors.ts";
@@ -92,7 +92,7 @@ beforeAll(async () => {
     now: Date.now,
     randomBytes,
     keys: new KnownKeys(),
-    nodes: new NodePool(new NodeClient(refuse, Date.now, NODE_TIMEOUTS), Date.now, () => 0),
+    nodes: new NodePool(new NodeClient(refuse, Date.now, toNodeTimeouts()), Date.now, () => 0),
     reportFault: (report: unknown) => faults.push(report),
   };
   const edge: App = createApp(platform);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { NodeClient } from "../../../../edge/pool/node-client.ts";
 import type { NodeEvent } from "../../../../edge/pool/node-events.ts";
-import { NODE_TIMEOUTS } from "../../../../edge/pool/node-timeouts.ts";
+import { toNodeTimeouts } from "../../../../edge/pool/node-timeouts.ts";
 import { createNodeRequest } from "./node-request.ts";
 
 /** Each apart from the others, so that a test sees which of them it was. */
@@ -144,11 +144,19 @@ describe("a node that answers", () => {
 });
 
 describe("the times that nodes have", () => {
+  it("until they are given up are a deployment's own to say, in whole milliseconds", ({
+    expect,
+  }) => {
+    const longest = { connectMs: 9_000, firstFrameMs: 9_000, silenceMs: 9_000 };
+    expect(toNodeTimeouts("9000")).toMatchObject(longest);
+    for (const wrong of ["", "0", "-1", "1.5", "5s"]) expect(() => toNodeTimeouts(wrong)).toThrow();
+  });
+
   it("end before the hold on a request's price does", ({ expect }) => {
     const toml = readFileSync(join(import.meta.dirname, "../../../../wrangler.toml"), "utf8");
     const lifetimes = [...toml.matchAll(/^HOLD_LIFETIME_MS = "(\d+)"$/gm)].map((match) => match[1]);
     expect(lifetimes).toHaveLength(3);
-    for (const ms of lifetimes) expect(NODE_TIMEOUTS.totalMs).toBeLessThan(Number(ms));
+    for (const ms of lifetimes) expect(toNodeTimeouts().totalMs).toBeLessThan(Number(ms));
   });
 });
 
