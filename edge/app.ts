@@ -5,6 +5,7 @@ import {
   createCreditRequestSchema,
   createKeyRequestSchema,
   rotateKeyRequestSchema,
+  updateKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
 import { quoteRequestSchema } from "#shared/contracts/billing.ts";
 import { generationRequestSchema } from "#shared/contracts/generations.ts";
@@ -43,7 +44,7 @@ import {
 } from "./routes/generations.ts";
 import { answerHealth } from "./routes/health.ts";
 import { createInfill } from "./routes/infill.ts";
-import { createKey, listKeys, revokeKey, rotateKey } from "./routes/keys.ts";
+import { createKey, listKeys, revokeKey, rotateKey, updateKey } from "./routes/keys.ts";
 import { readLedger, readUsage } from "./routes/ledger.ts";
 import { listModels, retrieveModel } from "./routes/models.ts";
 import { takeHeartbeat } from "./routes/node-heartbeats.ts";
@@ -145,6 +146,7 @@ function routeManagement(app: Hono<AppEnvironment>): void {
     validateBody(rotateKeyRequestSchema),
     rotateKey,
   );
+  app.patch("/v1/keys/:id", manager, bodyLimit(), validateBody(updateKeyRequestSchema), updateKey);
   app.delete("/v1/keys/:id", manager, revokeKey);
 
   const operator = authenticateOperator();

@@ -11,6 +11,7 @@ import type { Plan } from "#shared/contracts/plans.ts";
 import type { BlockSum } from "#shared/contracts/reconciliation.ts";
 import type {
   AccountRecord,
+  KeyChanges,
   KeyRecord,
   KeyVerdict,
   NewKeyRecord,
@@ -54,6 +55,7 @@ export interface AccountStub {
   createKey(key: NewKeyRecord): Promise<void>;
   listKeys(afterKeyId: string | null, limit: number): Promise<KeyRecord[]>;
   rotateKey(keyId: string, successor: SuccessorKey, overlapMs: number): Promise<KeyRecord | null>;
+  updateKey(keyId: string, changes: KeyChanges): Promise<KeyRecord | null>;
   revokeKey(keyId: string): Promise<KeyRecord | null>;
   authorizeKey(presented: PresentedKey): Promise<KeyVerdict>;
   admit(order: AdmissionOrder): Promise<Admission>;
@@ -201,7 +203,18 @@ export class AccountClient {
     const key = await this.#call(accountId, (account) =>
       account.rotateKey(keyId, successor, overlapMs),
     );
-    if (key === null) throw new ApiError("not_found", "The account has no live key of this id.");
+    if (key === null) throw noLiveKey();
+    return key;
+  }
+
+  /**
+   * Changes a live key of the account.
+   *
+   * @throws {ApiError} `not_found`.
+   */
+  async updateKey(accountId: string, keyId: string, changes: KeyChanges): Promise<KeyRecord> {
+    const key = await this.#call(accountId, (account) => account.updateKey(keyId, changes));
+    if (key === null) throw noLiveKey();
     return key;
   }
 
@@ -265,6 +278,10 @@ export function toRefusalError({
 }: Refusal): ApiError {
   const wait = retryAfterMs === null ? {} : { retryAfterSeconds: retryAfterMs / 1_000 };
   return new ApiError(code, message, { param, metadata, ...wait });
+}
+
+function noLiveKey(): ApiError {
+  return new ApiError("not_found", "The account has no live key of this id.");
 }
 
 function overloaded(cause: unknown): ApiError {

@@ -13,6 +13,7 @@ import { migrate } from "./account-schema.ts";
 import {
   type AccountRecord,
   AccountStore,
+  type KeyChanges,
   type KeyRecord,
   type KeyVerdict,
   type NewKeyRecord,
@@ -100,6 +101,11 @@ export class AccountObject extends DurableObject<AccountBindings> {
   /** Puts a new key in a live one's place; `null` if no live key has the id. */
   rotateKey(keyId: string, successor: SuccessorKey, overlapMs: number): KeyRecord | null {
     return this.#transact((nowMs) => this.#store.rotateKey(keyId, successor, overlapMs, nowMs));
+  }
+
+  /** Changes a live key from the next request on; `null` if none has the id. */
+  updateKey(keyId: string, changes: KeyChanges): KeyRecord | null {
+    return this.#store.updateKey(keyId, changes, Date.now());
   }
 
   /** Revokes a key from the next request on; `null` if there is none of that id. */

@@ -56,6 +56,9 @@ export interface NewKeyRecord extends Omit<KeyRecord, "spent" | "held"> {
   readonly secretHash: string;
 }
 
+/** What may be changed of a key; what is absent stays as it is. */
+export type KeyChanges = Partial<KeyBounds & Pick<KeyRecord, "name">>;
+
 /** What a key that follows another has of its own. */
 export type SuccessorKey = Pick<NewKeyRecord, "keyId" | "secretHash" | "lastFour" | "createdAt">;
 
@@ -146,8 +149,8 @@ export class AccountStore {
       key.revokedAt,
       key.spendingLimit,
       key.concurrencyLimit,
-      key.models === null ? null : JSON.stringify(key.models),
-      key.tiers === null ? null : JSON.stringify(key.tiers),
+      fromList(key.models),
+      fromList(key.tiers),
       key.keyId,
     );
   }
@@ -203,6 +206,33 @@ export class AccountStore {
       keyId,
     );
     return toKeyRecord(row);
+  }
+
+  /** Changes a live key from the next request on; `null` if none has the id. */
+  updateKey(keyId: string, changes: KeyChanges, nowMs: number): KeyRecord | null {
+    this.#keys.clear();
+    const [row] = this.#sql
+      .exec(
+        `SELECT ${KEY_COLUMNS} FROM api_key
+         WHERE key_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)`,
+        keyId,
+        nowMs,
+      )
+      .toArray();
+    if (row === undefined) return null;
+    const key = { ...toKeyRecord(row), ...changes };
+    this.#sql.exec(
+      `UPDATE api_key SET name = ?, expires_at = ?, spending_limit = ?, concurrency_limit = ?,
+         models = ?, tiers = ? WHERE key_id = ?`,
+      key.name,
+      key.expiresAt,
+      key.spendingLimit,
+      key.concurrencyLimit,
+      fromList(key.models),
+      fromList(key.tiers),
+      keyId,
+    );
+    return key;
   }
 
   /** Revokes a key for good and tells what is kept of it; `null` if there is none of that id. */
@@ -267,6 +297,10 @@ function toKeyRecord(row: SqlRow): KeyRecord {
     models: toList(row, "models"),
     tiers: toList(row, "tiers") as Tier[] | null,
   };
+}
+
+function fromList(list: readonly string[] | null): string | null {
+  return list === null ? null : JSON.stringify(list);
 }
 
 /** A list kept as JSON; null means that everything is allowed. */

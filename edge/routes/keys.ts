@@ -6,10 +6,11 @@ import {
   type CreateKeyRequest,
   listKeysQuerySchema,
   type RotateKeyRequest,
+  type UpdateKeyRequest,
 } from "#shared/contracts/accounts.ts";
 import { ApiError } from "#shared/contracts/errors.ts";
 import { parseParameters } from "#shared/contracts/parse-parameters.ts";
-import type { KeyRecord } from "../accounts/account-store.ts";
+import type { KeyChanges, KeyRecord } from "../accounts/account-store.ts";
 import type { AppContext, BodyContext } from "../environment.ts";
 import { openAccounts } from "../open-accounts.ts";
 import { issueKey, issueSuccessor } from "./issue-key.ts";
@@ -22,16 +23,10 @@ import { issueKey, issueSuccessor } from "./issue-key.ts";
 export async function createKey(context: BodyContext<CreateKeyRequest>): Promise<Response> {
   const { accountId } = context.var.caller;
   const { name, scope, expires_at, models, tiers, ...limits } = context.var.body;
-  const expiresAt = expires_at ? Date.parse(expires_at) : null;
-  if (expiresAt !== null && expiresAt <= context.var.platform.now()) {
-    throw new ApiError("invalid_parameter", "Invalid 'expires_at': it is past.", {
-      param: "expires_at",
-    });
-  }
   const wish = {
     name: name ?? null,
     scope,
-    expiresAt,
+    expiresAt: readExpiry(expires_at ?? null, context.var.platform.now()),
     spendingLimit: limits.spending_limit ?? null,
     concurrencyLimit: limits.concurrency_limit ?? null,
     models: models ?? null,
@@ -78,6 +73,20 @@ export async function rotateKey(context: BodyContext<RotateKeyRequest>): Promise
 }
 
 /**
+ * `PATCH /v1/keys/{id}`: holds from the next request on, of this key alone: one that it follows keeps its
+ * own bounds until their overlap is over.
+ *
+ * @throws {ApiError} `not_found`; `invalid_parameter` if the key would be expired at once.
+ */
+export async function updateKey(context: BodyContext<UpdateKeyRequest>): Promise<Response> {
+  const { caller, body, platform } = context.var;
+  const keyId = context.req.param("id") ?? "";
+  const changes = toChanges(body, platform.now());
+  const record = await openAccounts(context.env).updateKey(caller.accountId, keyId, changes);
+  return context.json(toApiKey(record));
+}
+
+/**
  * `DELETE /v1/keys/{id}`: refused from the next request on; may be repeated.
  *
  * @throws {ApiError} `not_found`.
@@ -86,6 +95,27 @@ export async function revokeKey(context: AppContext): Promise<Response> {
   const { accountId } = context.var.caller;
   const keyId = context.req.param("id") ?? "";
   return context.json(toApiKey(await openAccounts(context.env).revokeKey(accountId, keyId)));
+}
+
+function toChanges(body: UpdateKeyRequest, nowMs: number): KeyChanges {
+  const { name, expires_at, spending_limit, concurrency_limit, models, tiers } = body;
+  return {
+    ...(name !== undefined && { name }),
+    ...(expires_at !== undefined && { expiresAt: readExpiry(expires_at, nowMs) }),
+    ...(spending_limit !== undefined && { spendingLimit: spending_limit }),
+    ...(concurrency_limit !== undefined && { concurrencyLimit: concurrency_limit }),
+    ...(models !== undefined && { models }),
+    ...(tiers !== undefined && { tiers }),
+  };
+}
+
+function readExpiry(expiresAt: string | null, nowMs: number): number | null {
+  if (expiresAt === null) return null;
+  const at = Date.parse(expiresAt);
+  if (at > nowMs) return at;
+  throw new ApiError("invalid_parameter", "Invalid 'expires_at': it is past.", {
+    param: "expires_at",
+  });
 }
 
 function toApiKey(key: KeyRecord): ApiKey {

@@ -10,6 +10,7 @@ import {
   createKeyRequestSchema,
   listKeysQuerySchema,
   rotateKeyRequestSchema,
+  updateKeyRequestSchema,
 } from "#shared/contracts/accounts.ts";
 import {
   ledgerPageSchema,
@@ -43,7 +44,7 @@ import { topUpRequestSchema, topUpSessionSchema } from "#shared/contracts/top-up
 
 /** One method of one path. */
 export interface Operation {
-  readonly method: "get" | "post" | "delete";
+  readonly method: "get" | "post" | "patch" | "delete";
   /** Parameters in braces. */
   readonly path: string;
   readonly summary: string;
@@ -211,6 +212,15 @@ export const OPERATIONS: readonly Operation[] = [
     bearer: "management key",
     body: rotateKeyRequestSchema,
     answer: createdApiKeySchema,
+  },
+  {
+    method: "patch",
+    path: "/v1/keys/{id}",
+    summary: "Changes a live key, from the next request on; null takes a bound away.",
+    bearer: "management key",
+    body: updateKeyRequestSchema,
+    status: 200,
+    answer: apiKeySchema,
   },
   {
     method: "delete",

@@ -61,6 +61,13 @@ export const createKeyRequestSchema = z.strictObject({
 });
 export type CreateKeyRequest = z.infer<typeof createKeyRequestSchema>;
 
+/**
+ * Body of `PATCH /v1/keys/{id}`: what is left out stays as it is, and null takes a name, an expiry or a
+ * bound away.
+ */
+export const updateKeyRequestSchema = createKeyRequestSchema.omit({ scope: true });
+export type UpdateKeyRequest = z.infer<typeof updateKeyRequestSchema>;
+
 /** Body of `POST /v1/keys/{id}/rotate`. */
 export const rotateKeyRequestSchema = z.strictObject({
   /** How long the old key still works beside the new one, seconds; at most a week. */

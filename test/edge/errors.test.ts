@@ -67,7 +67,7 @@ describe("an error", () => {
   it.for([
     ["GET", chat, "POST"],
     ["PUT", "/v1/keys", "POST, GET, HEAD"],
-    ["POST", "/v1/keys/key_1", "DELETE"],
+    ["POST", "/v1/keys/key_1", "PATCH, DELETE"],
     ["DELETE", "/healthz", "GET, HEAD"],
   ] as const)("says that %s is not for %s", async ([method, path, allow], { expect }) => {
     const response = await edge.send(method, path);

@@ -133,12 +133,67 @@ describe("a key", () => {
     expect(await readError(again)).toMatchObject({ status: 404, code: "not_found" });
   });
 
+  it("is changed from the next request on, in what is told alone", async ({ expect }) => {
+    const { managementKey } = await createTestAccount(edge);
+    const json = { name: "laptop", spending_limit: 5_000, tiers: ["draft"], models: ["another"] };
+    const made = await edge.send("POST", "/v1/keys", { key: managementKey, json });
+    const { key, ...before } = createdApiKeySchema.parse(await made.json());
+    const change = async (changes: object) => {
+      const options = { key: managementKey, json: changes };
+      const response = await edge.send("PATCH", `/v1/keys/${before.id}`, options);
+      expect(response.status).toBe(200);
+      return apiKeySchema.parse(await response.json());
+    };
+    const ask = async () => {
+      const body = { prompt: "Once", max_tokens: 64, tier: "balanced" };
+      const response = await edge.send("POST", "/v1/completions", { key, json: body });
+      return response.ok ? "answered" : (await readError(response)).code;
+    };
+    expect(await ask()).toBe("model_not_allowed");
+    expect(await change({})).toEqual(before);
+    expect(await change({ models: null })).toEqual({ ...before, models: null });
+    expect(await ask()).toBe("tier_not_allowed");
+    await change({ tiers: ["balanced", "quality"] });
+    expect(await ask()).toBe("answered");
+    await change({ spending_limit: 1 });
+    expect(await ask()).toBe("spending_limit_reached");
+    const wish = { name: null, spending_limit: null, concurrency_limit: 3 };
+    expect(await change(wish)).toMatchObject({ ...wish, spent: expect.any(Number), held: 0 });
+    expect(await ask()).toBe("answered");
+    const expiresAt = new Date(Date.now() + 1_500).toISOString();
+    expect(await change({ expires_at: expiresAt })).toMatchObject({ expires_at: expiresAt });
+    await expect.poll(ask, { timeout: 10_000, interval: 250 }).toBe("invalid_api_key");
+    // What is over stays so.
+    const options = { key: managementKey, json: { expires_at: null } };
+    const late = await edge.send("PATCH", `/v1/keys/${before.id}`, options);
+    expect(await readError(late)).toMatchObject({ status: 404, code: "not_found" });
+  });
+
+  it.for([
+    [{ scope: "management" }, "unknown_parameter", "scope"],
+    [{ name: "" }, "invalid_parameter", "name"],
+    [{ expires_at: "2020-01-01T00:00:00Z" }, "invalid_parameter", "expires_at"],
+    [{ spending_limit: -1 }, "invalid_parameter", "spending_limit"],
+    [{ concurrency_limit: 0 }, "invalid_parameter", "concurrency_limit"],
+    [{ tiers: [] }, "invalid_parameter", "tiers"],
+  ] as const)("is not changed by %j", async ([json, code, param], { expect }) => {
+    const { managementKey: key, inferenceKeyId } = await createTestAccount(edge);
+    const list = async () => await (await edge.send("GET", "/v1/keys", { key })).json();
+    const before = await list();
+    const response = await edge.send("PATCH", `/v1/keys/${inferenceKeyId}`, { key, json });
+    expect(await readError(response)).toMatchObject({ status: 400, code, param });
+    expect(await list()).toEqual(before);
+  });
+
   it("of another account is out of reach", async ({ expect }) => {
     const [one, other] = [await createTestAccount(edge), await createTestAccount(edge)];
     const response = await edge.send("DELETE", `/v1/keys/${one.inferenceKeyId}`, {
       key: other.managementKey,
     });
     expect(await readError(response)).toMatchObject({ status: 404, code: "not_found" });
+    const options = { key: other.managementKey, json: { name: "mine" } };
+    const changed = await edge.send("PATCH", `/v1/keys/${one.inferenceKeyId}`, options);
+    expect(await readError(changed)).toMatchObject({ status: 404, code: "not_found" });
   });
 
   it.for([
@@ -160,4 +215,6 @@ testRouteSecurity(() => edge, { method: "POST", path: "/v1/keys", json: {}, scop
 testRouteSecurity(() => edge, { method: "GET", path: "/v1/keys", scopes });
 const rotatePath = "/v1/keys/key_0000000000/rotate";
 testRouteSecurity(() => edge, { method: "POST", path: rotatePath, json: {}, scopes });
-testRouteSecurity(() => edge, { method: "DELETE", path: "/v1/keys/key_0000000000", scopes });
+const keyPath = "/v1/keys/key_0000000000";
+testRouteSecurity(() => edge, { method: "PATCH", path: keyPath, json: {}, scopes });
+testRouteSecurity(() => edge, { method: "DELETE", path: keyPath, scopes });

@@ -8,7 +8,7 @@ import { TEST_SECRETS } from "./test-secrets.ts";
 
 /** A route, and a request that it would answer well. */
 export interface SecuredRoute {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly json?: unknown;
   /** The scopes that it takes. */

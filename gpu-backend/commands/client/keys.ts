@@ -16,13 +16,13 @@ const ACTIONS: Readonly<Record<string, (client: Unmask, flags: Flags) => Promise
 export const keysCommand: Command = {
   usage:
     "keys list|create|rotate|revoke [--id ID] [--name NAME] [--scope SCOPE] [--limit MICRODOLLARS] " +
-    "[--tiers A,B] [--expires TIME] [--url URL] [--key KEY]",
+    "[--concurrency-limit N] [--tiers A,B] [--expires TIME] [--url URL] [--key KEY]",
   summary:
     "Lists, makes, rotates and revokes keys, with a management key (UNMASK_MANAGEMENT_KEY). A new " +
     "key is told once.",
   examples: [
     "keys list --url http://127.0.0.1:8787 --key MANAGEMENT_KEY",
-    "keys create --name app --limit 1000000 --tiers draft,fast",
+    "keys create --name app --limit 1000000 --concurrency-limit 4 --tiers draft,fast",
     "keys revoke --id key_0123",
   ],
   flags: {
@@ -31,6 +31,7 @@ export const keysCommand: Command = {
     name: "optional",
     scope: "optional",
     limit: "optional",
+    "concurrency-limit": "optional",
     tiers: "optional",
     expires: "optional",
     ...CLIENT_FLAGS,
@@ -47,11 +48,13 @@ export const keysCommand: Command = {
   },
 };
 
-function readCreation({ name, scope, limit, tiers, expires }: Flags) {
+function readCreation(flags: Flags) {
+  const { name, scope, limit, tiers, expires, "concurrency-limit": concurrencyLimit } = flags;
   return parseParameters(createKeyRequestSchema, {
     ...(name && { name }),
     ...(scope && { scope }),
     ...(limit && { spending_limit: Number(limit) }),
+    ...(concurrencyLimit && { concurrency_limit: Number(concurrencyLimit) }),
     ...(tiers && { tiers: tiers.split(",") }),
     ...(expires && { expires_at: expires }),
   });

@@ -29,6 +29,7 @@ function createClient(failures: Error[]): { client: AccountClient; stubCount: ()
       createKey: () => answer(undefined),
       listKeys: () => answer([]),
       rotateKey: () => answer(null),
+      updateKey: () => answer(null),
       revokeKey: () => answer(null),
       credit: () => answer(null),
       authorizeKey: () => answer({ accepted: false, code: "invalid_api_key" }),

@@ -87,6 +87,19 @@ describe("a key", () => {
     expect(store.authorizeKey(second, 2_100).accepted).toBe(false);
   });
 
+  it("that was judged before is judged by what was changed, while it is live", ({ expect }) => {
+    store.insertKey(createKey({ name: "laptop", tiers: ["draft"] }));
+    expect(store.authorizeKey(present(), 2_000)).toMatchObject({ key: { tiers: ["draft"] } });
+    const changes = { tiers: null, concurrencyLimit: 2, expiresAt: 3_000 };
+    const changed = store.updateKey("key_1", changes, 2_000);
+    expect(changed).toMatchObject({ ...changes, name: "laptop", spendingLimit: null });
+    expect(store.listKeys(null, 1)).toEqual([changed]);
+    expect(store.authorizeKey(present(), 2_999)).toMatchObject({ key: changes });
+    expect(store.authorizeKey(present(), 3_000).accepted).toBe(false);
+    expect(store.updateKey("key_1", { expiresAt: null }, 3_000)).toBeNull();
+    expect(store.updateKey("key_9", {}, 2_000)).toBeNull();
+  });
+
   it("is judged by the rows again when a change to it was undone", ({ expect }) => {
     const sql = openSql();
     const subject = new AccountStore(sql);

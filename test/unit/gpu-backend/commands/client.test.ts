@@ -106,6 +106,7 @@ describe("unmask generate", () => {
     [["generate", "Once", "--tier", "best"], "tier"],
     [["generate", "Once", "--tokens", "many"], "tokens"],
     [["keys", "dance"], "action"],
+    [["keys", "create", "--concurrency-limit", "some"], "concurrency_limit"],
   ] as const)("refuses %j", async ([args, param], { expect }) => {
     const { code, error } = await run(args);
     expect(code).toBe(2);
@@ -168,6 +169,16 @@ describe("the other commands of a deployment", () => {
     const { code, error } = await run(args);
     expect({ code, error }).toEqual({ code: 0, error: "" });
     expect(seen.slice(before).map((one) => one.path)).toContain(path);
+  });
+
+  it("send a new key's bounds as they were given", async ({ expect }) => {
+    const bounds = ["--limit", "5", "--concurrency-limit", "4", "--tiers", "draft,fast"];
+    const { code } = await run(["keys", "create", ...bounds]);
+    expect(code).toBe(0);
+    expect(seen.at(-1)).toMatchObject({
+      path: "/v1/keys",
+      body: { spending_limit: 5, concurrency_limit: 4, tiers: ["draft", "fast"] },
+    });
   });
 
   it("tell what the deployment says is wrong", async ({ expect }) => {
