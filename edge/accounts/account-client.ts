@@ -24,6 +24,7 @@ import type { Settlement } from "./hold.ts";
 import type { RecognizedKey } from "./known-keys.ts";
 import type { Credit, ReceiptNotice } from "./ledger.ts";
 import type { Purse } from "./purse.ts";
+import type { UsagePage } from "./usage-log.ts";
 
 /** Money now, and some of its history. */
 export interface LedgerView {
@@ -68,7 +69,7 @@ export interface AccountStub {
   release(requestId: string): Promise<Settlement | null>;
   expire(requestId: string): Promise<void>;
   readLedger(beforeSequence: number | null, limit: number): Promise<LedgerView>;
-  readUsage(days: number): Promise<UsageView>;
+  readUsage(page: UsagePage): Promise<UsageView>;
   sumEntries(): Promise<EntrySums>;
   resendEntries(blocks: readonly number[]): Promise<void>;
 }
@@ -238,9 +239,9 @@ export class AccountClient {
     return await this.#call(accountId, (account) => account.readLedger(beforeSequence, limit));
   }
 
-  /** Money, and what was used in the last `days` days, newest first. */
-  async readUsage(accountId: string, days: number): Promise<UsageView> {
-    return await this.#call(accountId, (account) => account.readUsage(days));
+  /** Money, and what was used, newest first. */
+  async readUsage(accountId: string, page: UsagePage): Promise<UsageView> {
+    return await this.#call(accountId, (account) => account.readUsage(page));
   }
 
   /** What the account's entries come to. */

@@ -27,7 +27,7 @@ import type { Settlement } from "./hold.ts";
 import { type Credit, Ledger, type ReceiptNotice } from "./ledger.ts";
 import { Outbox } from "./outbox.ts";
 import { RateLimits } from "./rate-limits.ts";
-import { UsageLog } from "./usage-log.ts";
+import { UsageLog, type UsagePage } from "./usage-log.ts";
 
 /** What an account's object is configured with; whole milliseconds as text. */
 interface AccountBindings {
@@ -172,9 +172,9 @@ export class AccountObject extends DurableObject<AccountBindings> {
     };
   }
 
-  /** Money, and what was used in the last `days` days. */
-  readUsage(days: number): UsageView {
-    return { purse: this.#ledger.readPurse(), lines: this.#usage.list(days, Date.now()) };
+  /** Money, and what was used. */
+  readUsage(page: UsagePage): UsageView {
+    return { purse: this.#ledger.readPurse(), lines: this.#usage.list(page, Date.now()) };
   }
 
   /** What its entries come to by block, and whether any is on its way to the table for reports. */

@@ -3,6 +3,15 @@ import { tierSchema } from "#shared/contracts/tier-names.ts";
 import type { Settlement } from "./hold.ts";
 import { numberOf, type Sql, textOf } from "./sql.ts";
 
+/** Which lines are asked for. */
+export interface UsagePage {
+  /** Up to today, today counted. */
+  readonly days: number;
+  /** Id of the last line already seen. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What an account used, by day, model, tier and key; written with each charge. */
@@ -29,12 +38,22 @@ export class UsageLog {
     );
   }
 
-  /** Lines of the last `days` days, newest first. */
-  list(days: number, nowMs: number): UsageLine[] {
+  /** Lines, newest day first. */
+  list({ days, after, limit }: UsagePage, nowMs: number): UsageLine[] {
+    // Before the first line there is the end of time.
+    const [date = "9", tier = "", keyId = "", ...model] = after?.split("/") ?? [];
     return this.#sql
       .exec(
-        "SELECT * FROM usage_day WHERE date > ? ORDER BY date DESC, model, tier, key_id",
+        `SELECT * FROM usage_day
+         WHERE date > ? AND (date < ? OR date = ? AND (model, tier, key_id) > (?, ?, ?))
+         ORDER BY date DESC, model, tier, key_id LIMIT ?`,
         toDate(nowMs - days * DAY_MS),
+        date,
+        date,
+        model.join("/"),
+        tier,
+        keyId,
+        limit,
       )
       .toArray()
       .map((row) => ({
@@ -47,6 +66,11 @@ export class UsageLog {
         cost: numberOf(row, "cost"),
       }));
   }
+}
+
+/** The line's id: a model's may contain anything, and comes last. */
+export function toUsageLineId({ date, tier, key_id: keyId, model }: UsageLine): string {
+  return `${date}/${tier}/${keyId ?? ""}/${model}`;
 }
 
 /** The UTC day. */

@@ -6,6 +6,7 @@ import {
   usageQuerySchema,
 } from "#shared/contracts/billing.ts";
 import { parseParameters } from "#shared/contracts/parse-parameters.ts";
+import { toUsageLineId } from "../accounts/usage-log.ts";
 import type { AppContext } from "../environment.ts";
 import { openAccounts } from "../open-accounts.ts";
 
@@ -31,9 +32,20 @@ export async function readLedger(context: AppContext): Promise<Response> {
 
 /** `GET /v1/usage`: what was executed and charged, by day, model, tier and key. */
 export async function readUsage(context: AppContext): Promise<Response> {
-  const { days } = parseParameters(usageQuerySchema, context.req.query());
+  const { accountId } = context.var.caller;
+  const { days, after, limit } = parseParameters(usageQuerySchema, context.req.query());
   const accounts = openAccounts(context.env);
-  const { purse, lines } = await accounts.readUsage(context.var.caller.accountId, days);
-  const report: UsageReport = { object: "usage", ...purse, data: lines };
+  // One more than asked for tells whether there are more.
+  const page = { days, after: after ?? null, limit: limit + 1 };
+  const { purse, lines } = await accounts.readUsage(accountId, page);
+  const data = lines.slice(0, limit);
+  const last = data.at(-1);
+  const report: UsageReport = {
+    object: "usage",
+    ...purse,
+    data,
+    last_id: last === undefined ? null : toUsageLineId(last),
+    has_more: lines.length > limit,
+  };
   return context.json(report);
 }

@@ -72,9 +72,18 @@ export const ledgerPageSchema = z.strictObject({
 });
 export type LedgerPage = z.infer<typeof ledgerPageSchema>;
 
+/** Names a line of usage: its day, tier, key (empty where none was noted) and model. */
+export const usageLineIdSchema = z
+  .string()
+  .max(512)
+  .regex(/^\d{4}-\d{2}-\d{2}\/[a-z]+\/\w*\/.+$/);
+
 /** Query of `GET /v1/usage`. */
 export const usageQuerySchema = z.strictObject({
   days: z.coerce.number().int().min(1).max(366).default(30),
+  /** `last_id` of the page before. */
+  after: usageLineIdSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(1_000),
 });
 
 /** What was executed on one UTC day on one model in one tier by one key. */
@@ -96,5 +105,7 @@ export const usageReportSchema = z.strictObject({
   balance: z.int(),
   held: z.int(),
   data: z.array(usageLineSchema),
+  last_id: usageLineIdSchema.nullable(),
+  has_more: z.boolean(),
 });
 export type UsageReport = z.infer<typeof usageReportSchema>;

@@ -15,6 +15,8 @@ export interface UsageReport {
     step_units: number;
     cost: number;
   }[];
+  last_id: string | null;
+  has_more: boolean;
 }
 
 /** One movement of money. */
@@ -84,3 +86,6 @@ export interface CreateKeyRequest {
   models?: string[] | null | undefined;
   tiers?: Tier[] | null | undefined;
 }
+
+/** Body of `keys.update`: what is left out stays, null takes a bound away. */
+export type UpdateKeyRequest = Omit<CreateKeyRequest, "scope">;

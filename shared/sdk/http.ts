@@ -23,7 +23,7 @@ export interface HttpOptions {
 
 /** One call. */
 export interface Call {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** Below the base URL, with its query. */
   readonly path: string;
   readonly body?: unknown;

@@ -6,6 +6,7 @@ export type {
   CreateKeyRequest,
   LedgerEntry,
   LedgerPage,
+  UpdateKeyRequest,
   UsageReport,
 } from "./account-types.ts";
 export type {

@@ -10,6 +10,7 @@ import type {
   CreatedApiKey,
   CreateKeyRequest,
   LedgerPage,
+  UpdateKeyRequest,
   UsageReport,
 } from "./account-types.ts";
 import type {
@@ -115,12 +116,15 @@ export class Unmask {
     return (await this.#http.read<{ data: PricedTier[] }>(call)).data;
   }
 
-  /** What was used in the last `days` days, 30 when left out. Takes a management key. */
+  /**
+   * What was used in the last `days` days, 30 when left out, from behind line `after`. Takes a management
+   * key.
+   */
   async usage(
-    { days }: { days?: number } = {},
+    page: { days?: number; after?: string; limit?: number } = {},
     { signal }: CallOptions = {},
   ): Promise<UsageReport> {
-    return await this.#http.read({ method: "GET", path: `/usage${toQuery({ days })}`, signal });
+    return await this.#http.read({ method: "GET", path: `/usage${toQuery(page)}`, signal });
   }
 
   /** Movements of money, newest first, from before entry `after`. Takes a management key. */
@@ -192,6 +196,16 @@ class Keys {
     const body = overlapSeconds === undefined ? {} : { overlap_seconds: overlapSeconds };
     const path = `${toPath("keys", id)}/rotate`;
     return await this.#http.read({ method: "POST", path, body, signal });
+  }
+
+  /** Changes a key, at once; what is left out stays as it is. */
+  async update(
+    id: string,
+    changes: UpdateKeyRequest,
+    { signal }: CallOptions = {},
+  ): Promise<ApiKey> {
+    const path = toPath("keys", id);
+    return await this.#http.read({ method: "PATCH", path, body: changes, signal });
   }
 
   /** Ends a key, at once. */

@@ -143,6 +143,30 @@ describe("usage", () => {
       expect(data.slice(1)).toContainEqual(expect.objectContaining({ ...quality, key_id }));
     }
     expect([balance, held]).toEqual([10_000 - 120, 0]);
+    const pages: unknown[] = [];
+    let page = { has_more: true, last_id: null as string | null };
+    for (
+      let after = "";
+      page.has_more;
+      after = `&after=${encodeURIComponent(page.last_id ?? "")}`
+    ) {
+      const path = `/v1/usage?days=2&limit=1${after}`;
+      const answer = await edge.send("GET", path, { key: own.managementKey });
+      page = usageReportSchema.parse(await answer.json());
+      pages.push(...usageReportSchema.parse(page).data);
+    }
+    expect(pages).toEqual(data);
+  });
+
+  it.for([
+    ["days=0", "days"],
+    ["limit=1001", "limit"],
+    ["after=yesterday", "after"],
+    ["since=2026", "since"],
+  ] as const)("is not told for ?%s", async ([query, param], { expect }) => {
+    const { managementKey: key } = await createTestAccount(edge);
+    const error = await readError(await edge.send("GET", `/v1/usage?${query}`, { key }));
+    expect(error).toMatchObject({ status: 400, param });
   });
 });
 

@@ -10,6 +10,7 @@ import { toDollars } from "../money.ts";
 import { ScrollBox } from "../scroll-box.tsx";
 import { useAnswer } from "../use-answer.ts";
 import { LedgerTable } from "./ledger-table.tsx";
+import { readAllUsage } from "./read-all-usage.ts";
 import { SpendChart } from "./spend-chart.tsx";
 
 const PERIODS = [7, 30, 90] as const;
@@ -18,7 +19,7 @@ const PERIODS = [7, 30, 90] as const;
 export function UsagePage({ connection }: { readonly connection: Connection }): JSX.Element {
   const [days, setDays] = useState(30);
   const client = connection.management;
-  const usage = useAnswer(client && ((signal) => client.usage({ days }, { signal })), [
+  const usage = useAnswer(client && ((signal) => readAllUsage(client, days, signal)), [
     client,
     days,
   ]);

@@ -63,7 +63,9 @@ describe("an account's tables", () => {
     migrate(sql);
     const line = { date: "1970-01-01", model: "model", tier: "draft" };
     const sums = { requests: 2, step_units: 8, cost: 80 };
-    expect(new UsageLog(sql).list(1, 0)).toEqual([{ ...line, key_id: null, ...sums }]);
+    expect(new UsageLog(sql).list({ days: 1, after: null, limit: 9 }, 0)).toEqual([
+      { ...line, key_id: null, ...sums },
+    ]);
   });
 
   it("are asked by what is due or open, never read whole, each time the object wakes", ({

@@ -90,15 +90,17 @@ describe("a call of the SDK", () => {
   });
 
   it("puts what is asked for into the address", async ({ expect }) => {
-    const { client, seen } = createScriptedApi([json({}), json({}), json({}), json({})]);
-    await client.usage({ days: 7 });
+    const { client, seen } = createScriptedApi(Array.from({ length: 5 }, () => json({})));
+    await client.usage({ days: 7, after: "2026-11-24/fast/key_1/a b", limit: 2 });
     await client.ledger({ after: 9, limit: 5 });
     await client.keys.rotate("a/b", { overlapSeconds: 0 });
+    await client.keys.update("a/b", { name: null });
     await client.generations.cancel("gen_1");
     expect(seen.map(({ path }) => path)).toEqual([
-      "/v1/usage?days=7",
+      "/v1/usage?days=7&after=2026-11-24%2Ffast%2Fkey_1%2Fa+b&limit=2",
       "/v1/ledger?after=9&limit=5",
       "/v1/keys/a%2Fb/rotate",
+      "/v1/keys/a%2Fb",
       "/v1/generations/gen_1/cancel",
     ]);
   });
