@@ -8,13 +8,13 @@ export const SHARED_BUCKET_STEP = 32;
  * 1x104 takes 0.82 of 1x128 (two cores of an AMD EPYC server, AVX2, one thread, 2026-11-24).
  */
 export const CLOSE_BUCKET_STEP = 8;
-/** A long row has this many buckets to an octave for each that it has under {@link SHARED_BUCKET_STEP}. */
-const STEPS_PER_OCTAVE = 128;
+/** From twice so many columns on, the step grows with the length. */
+const CONSTANT_STEP_COLUMNS = 128;
 
 /**
  * Chooses the padded length of a row from its own length alone, so that a row has one shape whatever
- * runs beside it: multiples of `smallestStep` to an eighth of a thousand, then as many lengths between
- * powers of two as there. Padding is at most a fifth of a long row with the larger step.
+ * runs beside it: multiples of `smallestStep` up to 256, then of twice that up to 512, and so on. Padding
+ * is at most a fifth of a long row with the larger step, a sixteenth with the smaller.
  *
  * @param length Columns of the row, at least 1.
  * @param maxLength Most columns of a batch; the last bucket.
@@ -30,6 +30,6 @@ export function lengthBucket(
     throw new RangeError(`${length} columns for a model that holds ${maxLength}`);
   }
   const powerBelow = 2 ** Math.floor(Math.log2(Math.max(1, length - 1)));
-  const step = smallestStep * Math.max(1, powerBelow / STEPS_PER_OCTAVE);
+  const step = smallestStep * Math.max(1, powerBelow / CONSTANT_STEP_COLUMNS);
   return Math.min(maxLength, Math.ceil(length / step) * step);
 }
