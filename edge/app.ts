@@ -28,6 +28,7 @@ import {
 } from "./middleware/authenticate.ts";
 import { bodyLimit } from "./middleware/body-limit.ts";
 import { answerError, answerNotFound, refuseMethods } from "./middleware/error-response.ts";
+import { limitHeaders } from "./middleware/limit-headers.ts";
 import { requestId } from "./middleware/request-id.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { serverTiming } from "./middleware/server-timing.ts";
@@ -68,7 +69,7 @@ export function createApp(platform: Platform): Hono<AppEnvironment> {
     context.set("clientSignal", context.req.raw.signal);
     await next();
   });
-  app.use(requestId(), securityHeaders(), serverTiming(), refuseMethods(app));
+  app.use(requestId(), securityHeaders(), serverTiming(), limitHeaders(), refuseMethods(app));
 
   app.get("/healthz", answerHealth);
   app.get("/openapi.json", createOpenApiHandler());

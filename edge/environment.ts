@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { RandomBytes } from "#shared/contracts/base62.ts";
 import type { Caller } from "./accounts/account-client.ts";
 import type { AccountObject } from "./accounts/account-object.ts";
+import type { AccountLimits } from "./accounts/admission.ts";
 import type { KnownKeys, RecognizedKey } from "./accounts/known-keys.ts";
 import type { GenerationHost } from "./generations/generation-host.ts";
 import type { NodePool } from "./pool/node-pool.ts";
@@ -64,6 +65,8 @@ interface Variables {
   bodyBytes: number;
   /** Set by `bodyLimit`; not by routes that take no body. */
   bodyText: string;
+  /** The account's limits as the hold found them; `null` before, and for whoever holds no live key. */
+  limits: { found: AccountLimits | null };
   /** Spans for `server-timing`. */
   spans: { name: string; durationMs: number }[];
 }

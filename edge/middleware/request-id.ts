@@ -10,7 +10,7 @@ export function requestId(): AppMiddleware {
     const { now, randomBytes } = context.get("platform");
     const id = createId("req", now(), randomBytes);
     context.set("requestId", id);
-    context.header("x-request-id", id);
     await next();
+    context.res.headers.set("x-request-id", id);
   };
 }

@@ -2,7 +2,7 @@
  * What every generating route asks first: which model and tier it will be, and whether its account
  * lets it run.
  *
- * Owns: the hold, limits as headers. Does not own: who may (edge/accounts), what runs then.
+ * Owns: the hold. Does not own: who may (edge/accounts), what runs then.
  * Walk: steps 4 and 5.
  */
 import { ApiError } from "#shared/contracts/errors.ts";
@@ -15,7 +15,6 @@ import { quoteGeneration } from "../billing/quote.ts";
 import type { AppContext } from "../environment.ts";
 import { chooseTier } from "../generations/choose-tier.ts";
 import { openAccounts } from "../open-accounts.ts";
-import { toLimitHeaders } from "./limit-headers.ts";
 import { poolOf } from "./pool-of.ts";
 
 /** How often a request asks whether it is its turn. */
@@ -87,11 +86,7 @@ export async function holdPrice(
     promptCharacters: countCharacters(input),
     claim,
   });
-  if (admission.limits !== null) {
-    for (const [header, value] of Object.entries(toLimitHeaders(admission.limits))) {
-      context.header(header, value);
-    }
-  }
+  context.get("limits").found = admission.limits;
   context.get("spans").push({ name: "admit", durationMs: platform.now() - startedAt });
   if (admission.outcome === "refused") throw toRefusalError(admission.refusal);
   return admission.outcome === "admitted"

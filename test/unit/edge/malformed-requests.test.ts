@@ -203,8 +203,8 @@ const managementRequest = fc.record({
 const readRequest = fc
   .tuple(
     fc.constantFrom(
-      ...["/v1/ledger?after=", "/v1/ledger?limit=", "/v1/usage?days=", "/v1/keys?after="],
-      ...["/v1/models/", "/v1/generations/", "/v1/keys?limit="],
+      ...["/v1/ledger?after=", "/v1/ledger?limit=", "/v1/usage?after=", "/v1/usage?days="],
+      ...["/v1/models/", "/v1/generations/", "/v1/keys?limit=", "/v1/keys?after="],
     ),
     fc.oneof(
       fc.string({ unit: "binary", maxLength: 20 }).map(encodeURIComponent),

@@ -1,10 +1,23 @@
 /** An account's limits as headers: the IETF draft's two, and OpenAI's. */
 import type { AccountLimits } from "../accounts/admission.ts";
+import type { AppMiddleware } from "../environment.ts";
 
 const WINDOW_SECONDS = 60;
 
-/** Headers by name. */
-export function toLimitHeaders(limits: AccountLimits): Record<string, string> {
+/** Tells on every answer, a refusal too, how the limits stand that its hold found. */
+export function limitHeaders(): AppMiddleware {
+  return async function limitHeaders(context, next) {
+    const limits: { found: AccountLimits | null } = { found: null };
+    context.set("limits", limits);
+    await next();
+    if (limits.found === null) return;
+    const { headers } = context.res;
+    const told = Object.entries(toLimitHeaders(limits.found));
+    for (const [name, value] of told) headers.set(name, value);
+  };
+}
+
+function toLimitHeaders(limits: AccountLimits): Record<string, string> {
   const { requests, steps, maxConcurrency } = limits;
   const w = WINDOW_SECONDS;
   return {
