@@ -10,15 +10,17 @@ import { runItems } from "./run-items.ts";
 import { createTasks, type Task } from "./tasks.ts";
 
 const THRESHOLDS = [0.95, 0.9, 0.8, 0.6] as const;
+/** Of the tier that must lose nearly nothing; `null` is the schedule. */
+const CAREFUL_THRESHOLDS = [null, 0.99, 0.98, 0.95, 0.9] as const;
 const BLOCK_LENGTHS = [null, 8] as const;
 /** Of each task's items, one in so many. */
-const STRIDE = 4;
+const STRIDE = 2;
 
 /** By tier: what it may be, beside what it is. */
 const CANDIDATES: Readonly<Record<"draft" | "fast" | "balanced", readonly DecodingRule[]>> = {
-  draft: combine([4, 8], ["dual"], true),
-  fast: combine([2, 4], ["dual"], true),
-  balanced: combine([1, 2], ["prefix", "none"], false),
+  draft: combine([4, 8], ["dual"], true, THRESHOLDS),
+  fast: combine([2, 4], ["dual"], true, THRESHOLDS),
+  balanced: combine([1, 2], ["prefix"], false, CAREFUL_THRESHOLDS),
 };
 
 /** A candidate, measured. */
@@ -97,10 +99,11 @@ function combine(
   tokensPerStep: readonly number[],
   caches: readonly DecodingRule["cache"][],
   earlyExit: boolean,
+  thresholds: readonly DecodingRule["confidenceThreshold"][],
 ): DecodingRule[] {
   return tokensPerStep.flatMap((tokens) =>
     caches.flatMap((cache) =>
-      THRESHOLDS.flatMap((confidenceThreshold) =>
+      thresholds.flatMap((confidenceThreshold) =>
         BLOCK_LENGTHS.map((blockLength) => ({
           tokensPerStep: tokens,
           confidenceThreshold,

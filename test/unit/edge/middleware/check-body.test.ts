@@ -199,7 +199,7 @@ describe("the parameters of a generation", () => {
       logits_eos_inf: false,
       confidence_eos_eot_inf: false,
       stop: [],
-      confidence_threshold: 0.9,
+      confidence_threshold: 0.99,
       cache: "prefix",
       early_exit: false,
       revision_steps: 0,
@@ -212,7 +212,7 @@ describe("the parameters of a generation", () => {
   it.for([
     ["draft", 8, 0.9, "dual", true, 0],
     ["fast", 16, 0.9, "dual", true, 0],
-    ["balanced", 32, 0.9, "prefix", false, 0],
+    ["balanced", 32, 0.99, "prefix", false, 0],
     ["quality", 64, undefined, "none", false, 0],
     ["max", 64, undefined, "none", false, 64],
   ] as const)(
