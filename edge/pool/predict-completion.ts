@@ -26,7 +26,7 @@ export interface NodeLoad {
 
 /** Of a node's shapes, those served last are taken to be there still. */
 const CURRENT_SHAPES = 4;
-/** Shapes whose lengths differ by less are often one: a GPU's buckets are this far apart, a CPU's closer. */
+/** Shapes whose lengths differ by less are often one: a GPU's buckets are so far apart, a CPU's less. */
 const SAME_LENGTH_RATIO = 1.25;
 /**
  * Off the prediction where a pass of the shape runs anyhow. In the simulation of deploy/README.md the mean

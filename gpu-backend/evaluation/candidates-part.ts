@@ -20,7 +20,7 @@ const STRIDE = 2;
 const CANDIDATES: Readonly<Record<"draft" | "fast" | "balanced", readonly DecodingRule[]>> = {
   draft: combine([4, 8], ["dual"], true, THRESHOLDS),
   fast: combine([2, 4], ["dual"], true, THRESHOLDS),
-  balanced: combine([1, 2], ["prefix"], false, CAREFUL_THRESHOLDS),
+  balanced: combine([1, 2], ["prefix", "none"], false, CAREFUL_THRESHOLDS),
 };
 
 /** A candidate, measured. */

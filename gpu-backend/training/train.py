@@ -36,6 +36,7 @@ except ImportError:
 from checkpoint import make_config, write_safetensors
 from corpus import read_jsonl, read_question_couplets, read_stories, read_trained_couplets
 from curve import draw, read_series
+from held_out import held_out
 from muon import Muon
 from network import CAUSAL_KEY, MaskPredictor
 from objective import (
@@ -45,7 +46,7 @@ from objective import (
     pretrain_loss,
     supervised_loss,
 )
-from tasks import COUPLET_QUESTIONS, MAX_LENGTH, TASK_TOKENS, Corpus, held_out
+from tasks import COUPLET_QUESTIONS, MAX_LENGTH, TASK_TOKENS, Corpus
 from tokenizer import EOS_ID, MASK_ID, Tokenizer, learn_merges, write_tokenizer
 
 # ---- the model ------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ export interface TierRule {
 const THRESHOLD = 0.9;
 /**
  * Of `balanced`. At 0.9 digits that depend on each other are committed at once: the embedded model lost 42
- * points of its sums, at 0.99 some 8, for two passes more in five.
+ * points of its sums, at 0.99 it loses 8, for a seventh more passes.
  */
 const CAREFUL_THRESHOLD = 0.99;
 
