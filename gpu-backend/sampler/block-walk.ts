@@ -11,6 +11,13 @@ import { hastenedCount } from "./hasten.ts";
 import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
 import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
 
+/**
+ * So many columns a later step may be left to write, sure of them or not. Measured on the embedded model: at two
+ * columns a step it saves the sums most of what even shares lose (7 points), and costs stories little; at four
+ * and eight a step, putting off twice the share lost 13 to 21 points of the word problems.
+ */
+const BEARABLE_COUNT = 3;
+
 /** The place of a walk that was interrupted. */
 export interface BlockPosition {
   readonly block: number;
@@ -100,8 +107,7 @@ export class BlockWalk {
     const hasQuotas = this.#quotas.length > 0;
     return {
       quota: hasQuotas ? Math.max(leastQuota, quota) : candidateCount,
-      // An even share of what is left: else the last step alone would bear what no step was sure of.
-      leastCount: hasQuotas ? 0 : Math.ceil(maskedCount / (this.#steps() - this.#blockStep)),
+      leastCount: hasQuotas ? 0 : this.#leastCount(maskedCount),
       mustProgress: !isFilled,
       fillsFrom: isLast ? this.start : null,
     };
@@ -150,6 +156,20 @@ export class BlockWalk {
     if (isPacedBySteps(this.#settings)) return left;
     // Each writes a token, but for those that a filled block takes all the same.
     return Math.min(left, Math.max(this.#maskedCount(block), minBlockSteps - taken));
+  }
+
+  /**
+   * What this step must write at least, sure of it or not, so that the block is filled in its steps.
+   *
+   * Nothing is forced as long as the later steps can end the block with {@link BEARABLE_COUNT} columns each: where
+   * one step is sure of little, a later one is mostly sure of more than its share. Where they cannot, an even
+   * share of what is left: else the last step alone would bear what no step was sure of.
+   */
+  #leastCount(maskedCount: number): number {
+    const stepsLeft = this.#steps() - this.#blockStep;
+    const evenShare = Math.ceil(maskedCount / stepsLeft);
+    if (evenShare > BEARABLE_COUNT) return evenShare;
+    return Math.max(0, maskedCount - BEARABLE_COUNT * (stepsLeft - 1));
   }
 
   #startOf(block: number): number {

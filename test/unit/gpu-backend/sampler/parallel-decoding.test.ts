@@ -111,18 +111,21 @@ describe("a decoder that fills its blocks", () => {
     );
   });
 
-  it("meets a low cap evenly, and fills its block without the mask id", async ({ expect }) => {
+  it.for([
+    { why: "puts off what it is not sure of, to three a step", cap: 4, committed: [1, 1, 2, 3] },
+    { why: "meets a lower cap evenly", cap: 2, committed: [4, 3] },
+  ])("$why, and fills its block without the mask id", async ({ cap, committed }, { expect }) => {
     const { process, steps } = await run(
       [1],
       {
         generationLength: 7,
         blockLength: 7,
-        steps: 3,
+        steps: cap,
         decoding: { kind: "threshold", threshold: 1 },
       },
       stubbornLogits,
     );
-    expect(steps.map((step) => step.committed.length)).toEqual([3, 2, 2]);
+    expect(steps.map((step) => step.committed.length)).toEqual(committed);
     expect([...process.canvas.tokenIds]).not.toContain(MASK);
   });
 });
