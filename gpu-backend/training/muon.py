@@ -23,9 +23,14 @@ def orthogonalize(matrices, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalized per matrix; weights of one shape go through the iteration together."""
+    """
+    Nesterov momentum, orthogonalized per matrix; weights of one shape go through the iteration together.
 
-    def __init__(self, parameters, lr, momentum=0.95, weight_decay=0.0):
+    product_type: of the iteration's products; float32 or bfloat16, which is exact enough for it.
+    """
+
+    def __init__(self, parameters, lr, momentum=0.95, weight_decay=0.0, product_type=torch.float32):
+        self.product_type = product_type
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -43,5 +48,5 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
                     updates.append(weight.grad.lerp(state["momentum"], group["momentum"]))
                 scale = max(1.0, shape[0] / shape[1]) ** 0.5
-                for weight, update in zip(weights, orthogonalize(torch.stack(updates))):
+                for weight, update in zip(weights, orthogonalize(torch.stack(updates).to(self.product_type))):
                     weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * scale)

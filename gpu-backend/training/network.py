@@ -74,7 +74,9 @@ class Block(nn.Module):
         mixed = (scores.softmax(-1) @ v).transpose(1, 2).reshape(batch, length, width)
         x = x + self.attn_out(mixed)
         normed = self.ff_norm(x)
-        return x + self.ff_out(functional.silu(self.ff_proj(normed)) * self.up_proj(normed))
+        gate = self.ff_proj(normed)
+        # silu written out: PyTorch 1.13's own has no vectorized form in bfloat16.
+        return x + self.ff_out(gate * torch.sigmoid(gate) * self.up_proj(normed))
 
 
 class MaskPredictor(nn.Module):

@@ -47,7 +47,7 @@ def supervised_loss(token_loss, masked, p_mask, answer_lengths):
 
 def masked_cross_entropy(network, noisy_ids, ids, masked):
     """Returns the cross entropy in nats of every masked column, row-major; the head runs on these alone."""
-    return functional.cross_entropy(network(noisy_ids, selected=masked), ids[masked], reduction="none")
+    return functional.cross_entropy(network(noisy_ids, selected=masked).float(), ids[masked], reduction="none")
 
 
 def next_token_cross_entropy(network, ids, foretold):
@@ -57,4 +57,4 @@ def next_token_cross_entropy(network, ids, foretold):
     foretold: bool `[B, L]`, false in the first column, which nothing stands before.
     """
     before = foretold.roll(-1, 1)  # the column whose output says what comes next
-    return functional.cross_entropy(network(ids, selected=before), ids[foretold], reduction="none")
+    return functional.cross_entropy(network(ids, selected=before).float(), ids[foretold], reduction="none")

@@ -63,7 +63,8 @@ NOISE_STRATIFIED = True
 ONE_NUMBER_SHARE = 0.25  # of the arithmetic answers in which one number is masked, wherever it stands
 NUMBERS_ONLY_SHARE = 0.05  # of them in which nothing but numbers is masked
 OPEN_NUMBER_SHARE = 0.45  # of them in which a number and all that follows is masked, as when it is written
-OPEN_EQUATIONS_SHARE = 0.3  # of the steps in which so are the equations
+OPEN_RESULT_SHARE = 0.6  # of these open numbers that are a calculation's result; else any number of the answer
+OPEN_EQUATIONS_SHARE = 0.4  # of the steps in which so are the equations
 OPEN_ROW = 16  # tokens of the shortest such row; every equation fits
 STORY_BLOCK_SHARE = 0.4  # of the story answers in which all after one block is masked, as when it is written
 STORY_BLOCK = 32
@@ -284,7 +285,8 @@ class Corpus:
         if not numbers or kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE + OPEN_NUMBER_SHARE:
             return
         if kind >= ONE_NUMBER_SHARE + NUMBERS_ONLY_SHARE:
-            self.open_number(self.random.choice(numbers), maskable, hidden)
+            results = numbers[2::3] if self.random.random() < OPEN_RESULT_SHARE else []
+            self.open_number(self.random.choice(results or numbers), maskable, hidden)
             noise.fill_(1.0)
             return
         if kind < ONE_NUMBER_SHARE:
