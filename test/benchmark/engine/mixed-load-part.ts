@@ -26,8 +26,8 @@ const QUICK_REQUESTS = 15;
 const MIN_LENGTH = 8;
 const MAX_LENGTH = 256;
 const PROMPT_SHARE = 0.25;
-/** Mean time between arrivals: all are there when about a third of the work is done. */
-const MEAN_GAP_MS = 60;
+/** The last arrives when about so much of the work is done, however fast the machine is. */
+const ARRIVAL_SHARE = 1 / 3;
 const TIERS = tierSchema.options;
 const SEED = 20261124;
 /** Shapes that hold so much of the positions are measured; the rest gets their mean rate. */
@@ -56,12 +56,14 @@ async function measure(
   options: BenchOptions,
   report: BenchReport,
 ): Promise<void> {
+  const count = options.isQuick ? QUICK_REQUESTS : REQUESTS;
+  const meanGapMs = await chooseGap(checkpoint, predictor, count, report);
+  const arrivals = planArrivals(checkpoint, count, meanGapMs);
   const now = () => performance.now();
   const ledger = new PassLedger(predictor.sideLaneCount ?? 1, predictor.maxLength);
   const watched = watchPredictor(predictor, (batch, lane) => ledger.begin(batch, lane, now));
   const bench = await BenchEngine.create(checkpoint, watched);
-  const arrivals = planArrivals(checkpoint, options.isQuick ? QUICK_REQUESTS : REQUESTS);
-  report.tell(`${arrivals.length} requests of all tiers arrive at random`);
+  report.tell(`${count} requests of all tiers arrive at random, ${meanGapMs.toFixed(0)} ms apart`);
   // Before the rates are measured and after, so that what else the machine does meets both alike.
   const first = await submitAll(bench, arrivals, report);
   const rateOf = await bestRates(ledger.shapes, predictor, checkpoint, report);
@@ -96,8 +98,21 @@ async function measure(
   addWaits([...arrivals, ...arrivals], finished, report);
 }
 
+/** Mean time between arrivals, milliseconds, by how long the same requests take when they all come at once. */
+async function chooseGap(
+  checkpoint: Checkpoint,
+  predictor: MaskPredictor,
+  count: number,
+  report: BenchReport,
+): Promise<number> {
+  report.tell(`${count} requests of all tiers at once, to see how long they take here`);
+  const bench = await BenchEngine.create(checkpoint, predictor);
+  const { wallSeconds } = await submitAll(bench, planArrivals(checkpoint, count, 0), report);
+  return (1000 * ARRIVAL_SHARE * wallSeconds) / count;
+}
+
 /** Lengths spread evenly over octaves, tiers in turn, gaps exponential; the same at every run. */
-function planArrivals({ config }: Checkpoint, count: number): Arrival[] {
+function planArrivals({ config }: Checkpoint, count: number, meanGapMs: number): Arrival[] {
   const random = createRandom(SEED);
   const maxLength = Math.min(MAX_LENGTH, config.maxSequenceLength);
   let atMs = 0;
@@ -111,7 +126,7 @@ function planArrivals({ config }: Checkpoint, count: number): Arrival[] {
       parameters: tierParameters(tier, length - promptLength),
     };
     const arrival = { request, atMs };
-    atMs -= MEAN_GAP_MS * Math.log(1 - random());
+    atMs -= meanGapMs * Math.log(1 - random());
     return arrival;
   });
 }
