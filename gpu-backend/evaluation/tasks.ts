@@ -63,7 +63,7 @@ const STORY_REQUESTS = [
 ] as const;
 
 /** How many items each task has. */
-const COUNTS = { couplets: 120, sums: 120, problems: 60, holes: 100, stories: 16 } as const;
+const COUNTS = { couplets: 120, sums: 200, problems: 200, holes: 100, stories: 16 } as const;
 const QUICK_COUNTS = { couplets: 20, sums: 20, problems: 8, holes: 16, stories: 3 } as const;
 
 /** All tasks that the corpus allows; the first items of each, the same in every run. */

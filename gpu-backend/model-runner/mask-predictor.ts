@@ -27,6 +27,7 @@ export interface MaskPredictor {
    * a context that is not kept they are computed again. Each lane keeps its own. Only the time tells the
    * difference.
    *
+   * @param batch Not to be changed before the answer is there.
    * @param lane {@link WHOLE_LANE}, the default, takes the whole machine; passes of one lane follow each
    *   other.
    * @returns Logits or choices of the candidates, in their order, owned by the caller. A row's answer is

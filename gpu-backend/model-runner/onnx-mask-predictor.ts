@@ -9,9 +9,8 @@
 import type { Worker } from "node:worker_threads";
 import { ApiError } from "#shared/contracts/errors.ts";
 import type { BatchAnswer } from "../canvas/candidate-choices.ts";
-import type { BatchChoices, BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
+import type { CanvasBatch } from "../canvas/canvas-batch.ts";
 import { type BatchLimits, checkBatch } from "./check-batch.ts";
-import { listBuffers } from "./list-buffers.ts";
 import type { MaskPredictor } from "./mask-predictor.ts";
 import type { SessionReply, SessionRequest } from "./session-messages.ts";
 
@@ -71,7 +70,7 @@ export class OnnxMaskPredictor implements MaskPredictor {
       return { logits: new Float32Array(0), choices: null };
     }
     const { promise, resolve, reject } = Promise.withResolvers<BatchAnswer>();
-    this.#calls.push({ id: this.#nextId, batch: copyBatch(batch), resolve, reject });
+    this.#calls.push({ id: this.#nextId, batch, resolve, reject });
     this.#nextId += 1;
     if (this.#calls.length === 1) {
       this.#sendFirst();
@@ -88,13 +87,13 @@ export class OnnxMaskPredictor implements MaskPredictor {
   #sendFirst(): void {
     const call = this.#calls[0];
     if (call !== undefined) {
-      const request = { kind: "predict", id: call.id, batch: call.batch } as const;
-      this.#post(request, listBuffers(call.batch, call.batch.context, call.batch.choices));
+      // Copied, a few kilobytes: to transfer so many small arrays takes longer.
+      this.#post({ kind: "predict", id: call.id, batch: call.batch });
     }
   }
 
-  #post(request: SessionRequest, transfer: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(request, transfer);
+  #post(request: SessionRequest): void {
+    this.#worker.postMessage(request);
   }
 
   #receive(reply: SessionReply): void {
@@ -131,34 +130,4 @@ export class OnnxMaskPredictor implements MaskPredictor {
       call.reject(this.#failure);
     }
   }
-}
-
-/** The caller keeps its arrays; the copies, a few kilobytes, are transferred. */
-function copyBatch(batch: CanvasBatch): CanvasBatch {
-  const { contextRows, context, choices } = batch;
-  return {
-    rowCount: batch.rowCount,
-    length: batch.length,
-    tokenIds: batch.tokenIds.slice(),
-    attended: batch.attended.slice(),
-    candidateIndexes: batch.candidateIndexes.slice(),
-    ...(choices === undefined ? {} : { choices: copyChoices(choices) }),
-    ...(contextRows === undefined ? {} : { contextRows: contextRows.slice() }),
-    ...(context === undefined ? {} : { context: copyContext(context) }),
-  };
-}
-
-function copyChoices({ candidateRows, namedTokenIds }: BatchChoices): BatchChoices {
-  return { candidateRows: candidateRows.slice(), namedTokenIds: namedTokenIds.slice() };
-}
-
-function copyContext(context: BatchContext): BatchContext {
-  const { wholeLengths } = context;
-  return {
-    length: context.length,
-    tokenIds: context.tokenIds.slice(),
-    attended: context.attended.slice(),
-    firstColumns: context.firstColumns.slice(),
-    ...(wholeLengths === undefined ? {} : { wholeLengths: wholeLengths.slice() }),
-  };
 }

@@ -2,7 +2,6 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { CanvasBatch } from "../canvas/canvas-batch.ts";
-import { listBuffers } from "./list-buffers.ts";
 import { Network } from "./network.ts";
 import { createOnnxSession, type OnnxSession } from "./onnx-session.ts";
 import type { SessionReply, SessionRequest, SessionWorkerData } from "./session-messages.ts";
@@ -14,7 +13,9 @@ function reply(message: SessionReply, transfer: ArrayBuffer[] = []): void {
 async function answer(network: Network, id: number, batch: CanvasBatch): Promise<void> {
   try {
     const prediction = await network.predict(batch);
-    reply({ kind: "answer", id, answer: prediction }, listBuffers(prediction, prediction.choices));
+    // Logits are megabytes; choices are copied sooner than transferred.
+    const buffer = prediction.logits.buffer as ArrayBuffer;
+    reply({ kind: "answer", id, answer: prediction }, buffer.byteLength > 0 ? [buffer] : []);
   } catch (error) {
     reply({ kind: "predict-failed", id, message: messageOf(error) });
   }

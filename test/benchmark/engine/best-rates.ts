@@ -22,8 +22,6 @@ export interface ColumnShape {
 
 const ROW_COUNTS = [1, 4, 8];
 const RUNS = 3;
-/** Candidates of a row: about half a block. */
-const CANDIDATES = 16;
 
 /** Columns per second. */
 export interface ColumnRate {
@@ -38,18 +36,21 @@ export interface ColumnRate {
  *
  * The arrangement that was best by wall time is measured again and that counts: the best of several
  * measurements is in part the luckiest.
+ *
+ * @param candidateCount Of a row, at least 1: a third of the embedded network's work is done on them alone.
  */
 export async function bestRate(
   predictor: MaskPredictor,
   config: CheckpointConfig,
   shape: ColumnShape,
+  candidateCount: number,
 ): Promise<ColumnRate> {
   const side = Array.from({ length: predictor.sideLaneCount ?? 0 }, (_, i) => i + 1);
   const laneSets = [[WHOLE_LANE], ...(side.length > 0 ? [side] : [])];
   let [perSecond, perCpuSecond] = [0, 0];
   let measureBest = async () => ({ perSecond, perCpuSecond });
   for (const rowCount of ROW_COUNTS) {
-    const batch = packShape(config, rowCount, shape);
+    const batch = packShape(config, rowCount, shape, candidateCount);
     for (const lanes of laneSets) {
       const measure = () => measureRate(predictor, batch, lanes);
       const rate = await measure();
@@ -83,6 +84,7 @@ function packShape(
   config: CheckpointConfig,
   rowCount: number,
   { length, contextLength }: ColumnShape,
+  candidateCount: number,
 ) {
   const rowLength = contextLength === 0 ? length : contextLength;
   const rows = Array.from({ length: rowCount }, (_, seed): PredictorRow => {
@@ -92,7 +94,7 @@ function packShape(
       tokenIds,
       attended: null,
       candidateColumns: Int32Array.from(
-        { length: Math.min(CANDIDATES, length) },
+        { length: Math.min(candidateCount, length) },
         (_, i) => start + i,
       ),
       namedTokenIds: Int32Array.of(config.maskTokenId),

@@ -31,7 +31,7 @@ const ARRIVAL_SHARE = 1 / 3;
 const TIERS = tierSchema.options;
 const SEED = 20261124;
 /** Shapes that hold so much of the positions are measured; the rest gets their mean rate. */
-const MEASURED_SHARE = 0.95;
+const MEASURED_SHARE = 0.99;
 
 /** A request, and when it arrives, milliseconds after the first. */
 interface Arrival {
@@ -177,7 +177,8 @@ async function bestRates(
   let [measured, seconds, cpuSeconds] = [0, 0, 0];
   for (const account of [...accounts].sort((a, b) => b.needed - a.needed)) {
     if (measured >= MEASURED_SHARE * total) break;
-    const rate = await bestRate(predictor, config, account.shape);
+    const candidateCount = Math.max(1, Math.round(account.candidates / account.rows));
+    const rate = await bestRate(predictor, config, account.shape, candidateCount);
     rates.set(account, rate);
     seconds += account.needed / rate.perSecond;
     cpuSeconds += account.needed / rate.perCpuSecond;

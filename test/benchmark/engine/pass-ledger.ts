@@ -15,6 +15,9 @@ export interface ShapeAccount {
   needed: number;
   /** The same with the padding around them. */
   fed: number;
+  rows: number;
+  /** Columns that the output head ran on. */
+  candidates: number;
 }
 
 /** Seconds of wall time; they add up to the load's. */
@@ -56,6 +59,8 @@ export class PassLedger {
     const account = this.#accountOf(batch);
     account.needed += batch.attended.reduce((sum, isAttended) => sum + isAttended, 0);
     account.fed += batch.attended.length;
+    account.rows += batch.rowCount;
+    account.candidates += batch.candidateIndexes.length;
     const startedAt = now();
     return () => {
       this.#coreMs += (now() - startedAt) * (lane === WHOLE_LANE ? this.#coreCount : 1);
@@ -95,7 +100,13 @@ export class PassLedger {
       contextLength: context?.length ?? 0,
     };
     const key = `${shape.length}/${shape.contextLength}`;
-    const account = this.#shapes.get(key) ?? { shape, needed: 0, fed: 0 };
+    const account = this.#shapes.get(key) ?? {
+      shape,
+      needed: 0,
+      fed: 0,
+      rows: 0,
+      candidates: 0,
+    };
     this.#shapes.set(key, account);
     return account;
   }

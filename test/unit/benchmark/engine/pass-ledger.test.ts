@@ -38,8 +38,14 @@ describe("PassLedger", () => {
 
   it("counts what rows need and what is fed of each shape", ({ expect }) => {
     expect(account().shapes).toEqual([
-      { shape: { length: 32, contextLength: 0 }, needed: 20, fed: 24 },
-      { shape: { length: 64, contextLength: 0 }, needed: 70 + 56, fed: 80 + 56 },
+      { shape: { length: 32, contextLength: 0 }, needed: 20, fed: 24, rows: 1, candidates: 1 },
+      {
+        shape: { length: 64, contextLength: 0 },
+        needed: 70 + 56,
+        fed: 80 + 56,
+        rows: 3,
+        candidates: 2,
+      },
     ]);
   });
 
