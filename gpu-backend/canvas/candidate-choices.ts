@@ -24,6 +24,8 @@ export interface BatchAnswer {
   readonly logits: Float32Array;
   /** Null where no row wants any. */
   readonly choices: CandidateChoices | null;
+  /** Columns of contexts that were not kept and had to be computed again; absent where there were none. */
+  readonly recomputedColumns?: number;
 }
 
 /**

@@ -8,6 +8,8 @@ export interface ObservedPass {
   readonly rowCount: number;
   /** Columns that the rows needed, all together; what is beyond `rowCount * shape.fedLength` is none's. */
   readonly neededColumns: number;
+  /** Columns of contexts that its lane did not have and computed again, beside those of the pass. */
+  readonly recomputedColumns: number;
   readonly elapsedMs: number;
 }
 

@@ -14,6 +14,7 @@ import { countPages, type EngineLoad, readLoad } from "./engine-load.ts";
 import { type EngineObserver, NO_OBSERVER } from "./engine-observer.ts";
 import { type ForecastSettings, forecastWait, retryAfterSeconds } from "./forecast.ts";
 import type { FinishedEvent } from "./generation-event.ts";
+import { handBackThread } from "./hand-back-thread.ts";
 import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
 import { packJobs } from "./pack-jobs.ts";
@@ -196,7 +197,9 @@ export class Engine {
       this.#stepTimes.add(shape, rows.length, elapsedMs);
       this.#workRate.add(rows.length * countPages(shape.length), endedAt);
       const neededColumns = countNeeded(rows);
-      this.#observer.passEnded({ shape, rowCount: rows.length, neededColumns, elapsedMs });
+      const { recomputedColumns = 0 } = answer;
+      const rowCount = rows.length;
+      this.#observer.passEnded({ shape, rowCount, neededColumns, recomputedColumns, elapsedMs });
       const answers = splitAnswer(rows, answer, this.#maskPredictor.logitCount);
       await this.#commitEach(scheduled, answers, { endedAt, elapsedMs });
     } catch (thrown) {
@@ -310,11 +313,4 @@ export class Engine {
 /** To be started, or gone on with, at another node. */
 function shuttingDown(): ApiError {
   return new ApiError("no_ready_node", "The node is shutting down.");
-}
-
-/** Lets input, timers and other requests run. */
-function handBackThread(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -37,6 +37,8 @@ export class Network {
   readonly #own: readonly KeyValueNames[];
   /** The contexts of the last spans, and one batch of them; beyond the bound of the store. */
   #lastJoin: Join | null = null;
+  /** Columns of contexts that the present batch has had computed again. */
+  #recomputedColumns = 0;
 
   /**
    * @param session On the graph of model/graph.ts.
@@ -57,11 +59,13 @@ export class Network {
    * @throws {ApiError} `session_failed`; the network stays usable.
    */
   async predict(batch: CanvasBatch): Promise<BatchAnswer> {
+    this.#recomputedColumns = 0;
     const outputs =
       batch.context === undefined
         ? await this.#feedWhole(batch, batch.contextRows ?? new Int32Array(0))
         : await this.#feedSpans(batch, batch.context);
-    return readAnswer(outputs, batch);
+    const recomputedColumns = this.#recomputedColumns;
+    return { ...readAnswer(outputs, batch), ...(recomputedColumns > 0 && { recomputedColumns }) };
   }
 
   async #feedWhole(batch: CanvasBatch, contextRows: Int32Array): Promise<OutputTensors> {
@@ -146,6 +150,7 @@ export class Network {
       // The graph's last layer needs one candidate to work on.
       candidateIndexes: Int32Array.of(0),
     };
+    this.#recomputedColumns += batch.rowCount * length;
     const outputs = await this.#session.run(
       {
         ...this.#keptInputs(batch.rowCount, 0, () => new Float32Array(0)),

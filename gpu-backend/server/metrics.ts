@@ -45,6 +45,10 @@ export class NodeMetrics implements EngineObserver {
     "unmask_positions_computed_total",
     "Columns fed, padding included; contexts that a session computes again are not.",
   );
+  readonly #recomputed = this.#counter(
+    "unmask_positions_recomputed_total",
+    "Columns of contexts that a session no longer had, or never had, and computed again.",
+  );
   readonly #needed = this.#counter(
     "unmask_positions_needed_total",
     "Columns fed, padding not counted.",
@@ -116,7 +120,8 @@ export class NodeMetrics implements EngineObserver {
     return this.#registry.metrics();
   }
 
-  passEnded({ shape, rowCount, neededColumns, elapsedMs }: ObservedPass): void {
+  passEnded(pass: ObservedPass): void {
+    const { shape, rowCount, neededColumns, recomputedColumns, elapsedMs } = pass;
     const { length, fedLength } = shape;
     const computed = rowCount * fedLength;
     const isWhole = fedLength === length;
@@ -128,6 +133,7 @@ export class NodeMetrics implements EngineObserver {
     this.#rows.inc(rowCount);
     this.#computed.inc(computed);
     this.#needed.inc(neededColumns);
+    this.#recomputed.inc(recomputedColumns);
   }
 
   jobStarted(tier: Tier, waitMs: number): void {

@@ -106,6 +106,18 @@ describe("spans", () => {
     }
   });
 
+  it("tell which columns of their context were computed again", async ({ expect }) => {
+    const predictor = await open("tiny-f32");
+    const rows = [20, 31, 24].map((length, seed) => wholeRow(randomIds(length, seed)));
+    const spans = rows.map((row, seed) => changedSpan(row, seed + 50));
+    const recomputed = async (some: PredictorRow[]) =>
+      (await predictor.predict(packRows(some, LENGTH))).recomputedColumns;
+    await predict(predictor, rows.slice(0, 1));
+    expect(await recomputed(spans)).toBe(2 * LENGTH);
+    expect(await recomputed(spans)).toBeUndefined();
+    expect(await recomputed(rows)).toBeUndefined();
+  });
+
   it("answer the same in any company where their rows were fed at lengths of their own", async ({
     expect,
   }) => {

@@ -27,9 +27,16 @@ describe("NodeMetrics", () => {
     const metrics = new NodeMetrics();
     for (let fedLength = 1; fedLength <= 64; fedLength += 1) {
       const shape = { length: 96, fedLength, key: `96/${fedLength}` };
-      metrics.passEnded({ shape, rowCount: 1, neededColumns: fedLength, elapsedMs: 1 });
+      metrics.passEnded({
+        shape,
+        rowCount: 1,
+        neededColumns: fedLength,
+        recomputedColumns: fedLength === 64 ? 96 : 0,
+        elapsedMs: 1,
+      });
     }
     const text = await metrics.read();
+    expect(text).toMatch(/^unmask_positions_recomputed_total 96$/m);
     const counts = text.split("\n").filter((line) => line.startsWith("unmask_pass_seconds_count"));
     expect(counts).toEqual([
       'unmask_pass_seconds_count{fed="span",columns="32"} 32',
