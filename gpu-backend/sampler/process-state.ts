@@ -82,8 +82,11 @@ export function exportState(process: ReverseProcess, digest: Digest): string {
     },
   };
   // Written once: every step of every row that may be resumed elsewhere comes by here.
-  const text = JSON.stringify(body);
-  return `{"version":${STATE_VERSION},"digest":"${digest(digested(text))}","body":${text}}`;
+  return writeFile(JSON.stringify(body), digest);
+}
+
+function writeFile(bodyText: string, digest: Digest): string {
+  return `{"version":${STATE_VERSION},"digest":"${digest(digested(bodyText))}","body":${bodyText}}`;
 }
 
 /**
@@ -111,7 +114,8 @@ export function resumeProcess(
 function readBody(state: string, digest: Digest): StateBody {
   const file = parse(state);
   if (file.version !== STATE_VERSION) throw refusal("The state is of another version.");
-  if (file.body === undefined || file.digest !== digest(digested(JSON.stringify(file.body)))) {
+  // Letter for letter: the same number may be written in many ways.
+  if (file.body === undefined || state !== writeFile(JSON.stringify(file.body), digest)) {
     throw refusal("The state is damaged.");
   }
   return file.body;

@@ -115,6 +115,10 @@ describe("a run's state", () => {
       }),
       { numRuns: 400 },
     );
+    // The same number, written otherwise.
+    const longer = state.replace(/\d\.\d+/, (number) => `${number}0`);
+    expect(longer).not.toBe(state);
+    expect(() => resumeProcess(longer, sha256)).toThrow(expect.objectContaining(refusal));
   });
 
   it.for([
