@@ -12,9 +12,9 @@ import { isPacedBySteps, type SamplingSettings } from "./sampling-settings.ts";
 import { stepsOfBlock, transferSchedule } from "./transfer-schedule.ts";
 
 /**
- * So many columns a later step may be left to write, sure of them or not. Measured on the embedded model: at two
- * columns a step it saves the sums most of what even shares lose (7 points), and costs stories little; at four
- * and eight a step, putting off twice the share lost 13 to 21 points of the word problems.
+ * So many columns a later step may be left to write, sure of them or not. Measured on an earlier embedded
+ * model: at two columns a step it saved the sums most of what even shares lost (7 points), and cost stories
+ * little; at four and eight a step, putting off twice the share lost 13 to 21 points of the word problems.
  */
 const BEARABLE_COUNT = 3;
 
