@@ -1,7 +1,8 @@
 /**
  * The rows behind spans, from the length that they were fed at to the length that their spans share.
  *
- * Owns: padding on the left, added and taken away. Does not own: keys and values (context-store.ts).
+ * Owns: padding on the left, added and taken away; leaving the spans out. Does not own: keys and values
+ * (context-store.ts).
  */
 import type { BatchContext } from "../canvas/canvas-batch.ts";
 
@@ -35,19 +36,41 @@ export function wholeFirstColumns({
   return firstColumns.map((column, row) => column - length + (wholeLengths?.[row] ?? length));
 }
 
+/** What of a context its spans attend to: all but their own columns, which are out of date. */
+export interface ContextPart {
+  /** Columns of the context. */
+  readonly length: number;
+  /** `[rows]`: where each row's span begins. */
+  readonly firstColumns: Int32Array;
+  /** Columns of every span. */
+  readonly spanLength: number;
+}
+
 /**
- * Puts rows side by side, each ending at the last of `size` numbers: zeros before it where it is shorter,
- * its beginning left out where it is longer.
+ * Puts rows side by side, each ending at the last column of the context (zeros before it where it is shorter, its
+ * beginning left out where it is longer), and each without its span.
  *
- * @returns `[rows, size]`; the row itself where there is one, of that size.
+ * @param columnSize Numbers of one column.
+ * @returns `[rows, length - spanLength, columnSize]`.
  */
-export function joinRows(rows: readonly Float32Array[], size: number): Float32Array {
-  const [first] = rows;
-  if (first !== undefined && rows.length === 1 && first.length === size) return first;
-  const joined = new Float32Array(rows.length * size);
+export function joinRows<Values extends Float32Array | Uint8Array>(
+  rows: readonly Values[],
+  columnSize: number,
+  { length, firstColumns, spanLength }: ContextPart,
+  create: (size: number) => Values,
+): Values {
+  const keptLength = length - spanLength;
+  const joined = create(rows.length * keptLength * columnSize);
   for (const [index, row] of rows.entries()) {
-    const kept = row.subarray(Math.max(0, row.length - size));
-    joined.set(kept, (index + 1) * size - kept.length);
+    const missing = length - row.length / columnSize;
+    const first = firstColumns[index] ?? 0;
+    const copy = (start: number, end: number, to: number) => {
+      const from = Math.max(start, missing);
+      const part = row.subarray((from - missing) * columnSize, (end - missing) * columnSize);
+      if (from < end) joined.set(part, (index * keptLength + to + from - start) * columnSize);
+    };
+    copy(0, first, 0);
+    copy(first + spanLength, length, first);
   }
   return joined;
 }

@@ -6,11 +6,18 @@
  * blocks (session-worker.ts).
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 import { CHOICE_NAMES } from "../model/choice-outputs.ts";
 import { GRAPH_NAMES, type KeyValueNames, keptNames, ownNames } from "../model/graph.ts";
-import { joinRows, type WholeRow, wholeFirstColumns, wholeRows } from "./context-rows.ts";
+import {
+  type ContextPart,
+  joinRows,
+  type WholeRow,
+  wholeFirstColumns,
+  wholeRows,
+} from "./context-rows.ts";
 import { ContextStore, contextKey, type KeyValues } from "./context-store.ts";
 import type { InputTensor, OnnxSession, OutputTensors } from "./onnx-session.ts";
 
@@ -21,10 +28,10 @@ export interface NetworkShape {
   readonly kvSize: number;
 }
 
-/** Keys and values of several rows as one batch of rows of `length` columns. */
+/** What spans attend to of several contexts, as one batch. */
 interface Join {
   readonly contexts: readonly KeyValues[];
-  readonly length: number;
+  readonly part: ContextPart;
   readonly joined: KeyValues;
 }
 
@@ -86,36 +93,36 @@ export class Network {
 
   async #feedSpans(batch: CanvasBatch, context: BatchContext): Promise<OutputTensors> {
     const { rowCount } = batch;
+    const { length, firstColumns } = context;
+    const part = { length, firstColumns, spanLength: batch.length };
     const contexts = await this.#findContexts(wholeRows(rowCount, context));
-    const joined = this.#join(contexts, context.length);
+    const joined = this.#join(contexts, part);
     const inputs = {
       ...this.#keptInputs(
         rowCount,
-        context.length,
-        (layer, part) => joined[part][layer] ?? new Float32Array(0),
+        length - batch.length,
+        (layer, kind) => joined[kind][layer] ?? new Float32Array(0),
       ),
-      ...toInputs(batch, wholeFirstColumns(context), attendedColumns(batch, context)),
+      ...toInputs(batch, wholeFirstColumns(context), attendedColumns(batch, context, part)),
     };
     return await this.#session.run(inputs, answerNames(batch));
   }
 
   /** Keys and values of all rows as one batch; the same rows come at every step of their blocks. */
-  #join(contexts: readonly KeyValues[], length: number): KeyValues {
+  #join(contexts: readonly KeyValues[], part: ContextPart): KeyValues {
     const last = this.#lastJoin;
     const isSame =
-      last?.length === length &&
-      last.contexts.length === contexts.length &&
-      last.contexts.every((kept, row) => kept === contexts[row]);
+      last?.contexts.length === contexts.length &&
+      last.contexts.every((kept, row) => kept === contexts[row]) &&
+      isDeepStrictEqual(last.part, part);
     if (last !== null && isSame) return last.joined;
-    const join = (part: keyof KeyValues) =>
-      this.#own.map((_, layer) =>
-        joinRows(
-          contexts.map((kept) => kept[part][layer] ?? new Float32Array(0)),
-          length * this.#shape.kvSize,
-        ),
-      );
+    const join = (kind: keyof KeyValues) =>
+      this.#own.map((_, layer) => {
+        const rows = contexts.map((kept) => kept[kind][layer] ?? new Float32Array(0));
+        return joinRows(rows, this.#shape.kvSize, part, (size) => new Float32Array(size));
+      });
     const joined = { keys: join("keys"), values: join("values") };
-    this.#lastJoin = { contexts, length, joined };
+    this.#lastJoin = { contexts, part, joined };
     return joined;
   }
 
@@ -168,13 +175,13 @@ export class Network {
   #keptInputs(
     rowCount: number,
     length: number,
-    read: (layer: number, part: keyof KeyValues) => Float32Array,
+    read: (layer: number, kind: keyof KeyValues) => Float32Array,
   ): Record<string, InputTensor> {
     const shape = [rowCount, length, this.#shape.kvSize];
     const inputs: Record<string, InputTensor> = {};
     for (const [layer, names] of this.#kept.entries()) {
-      for (const part of ["keys", "values"] as const) {
-        inputs[names[part]] = { type: "float32", shape, data: read(layer, part) };
+      for (const kind of ["keys", "values"] as const) {
+        inputs[names[kind]] = { type: "float32", shape, data: read(layer, kind) };
       }
     }
     return inputs;
@@ -263,17 +270,18 @@ function readAnswer(outputs: OutputTensors, { choices }: CanvasBatch): BatchAnsw
   };
 }
 
-/** `[rowCount, context + span]`: the kept columns but the span's own, which are out of date; then the span. */
-function attendedColumns(batch: CanvasBatch, context: BatchContext): Uint8Array {
+/** `[rowCount, context]`: the columns of the context but the span's, then the span's. */
+function attendedColumns(batch: CanvasBatch, context: BatchContext, part: ContextPart): Uint8Array {
   const { rowCount, length } = batch;
-  const width = context.length + length;
-  const attended = new Uint8Array(rowCount * width);
+  const rows = Array.from({ length: rowCount }, (_, row) =>
+    sliceRow(context.attended, context.length, row),
+  );
+  const kept = joinRows(rows, 1, part, (size) => new Uint8Array(size));
+  const attended = new Uint8Array(rowCount * context.length);
   for (let row = 0; row < rowCount; row += 1) {
-    const start = row * width;
-    const firstColumn = context.firstColumns[row] ?? 0;
-    attended.set(sliceRow(context.attended, context.length, row), start);
-    attended.fill(0, start + firstColumn, start + firstColumn + length);
-    attended.set(sliceRow(batch.attended, length, row), start + context.length);
+    const start = row * context.length;
+    attended.set(sliceRow(kept, context.length - length, row), start);
+    attended.set(sliceRow(batch.attended, length, row), start + context.length - length);
   }
   return attended;
 }

@@ -36,12 +36,13 @@ const CASES: Readonly<Record<string, Case>> = {
     return again.text === text && (await client.generations.retrieve(id)).text === text;
   },
   "cancels, and pays for what ran": async ({ client }) => {
-    const stream = client.stream({ prompt: "Once", max_tokens: 128, tier: "quality" });
+    // Long enough that it runs still when a starved browser comes to the second step.
+    const stream = client.stream({ prompt: "Once", max_tokens: 240, tier: "max" });
     for await (const { event } of stream) {
       if (event.type === "step" && event.step === 2) await stream.cancel();
     }
     const { status, usage } = await stream.final();
-    return status === "cancelled" && (usage?.steps ?? 0) >= 2 && (usage?.steps ?? 0) < 128;
+    return status === "cancelled" && (usage?.steps ?? 0) >= 2 && (usage?.steps ?? 0) < 480;
   },
   "fills holes": async ({ client }) => {
     const { text, holes } = await client.infill({ template: ["Tom ", { length: 2 }, " home."] });

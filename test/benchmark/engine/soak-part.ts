@@ -1,8 +1,11 @@
 /**
  * Full load for minutes, a fifth of the requests cancelled: does memory stay flat, is every request answered?
  *
- * Memory is that of the whole process, so that a leak in a session's thread shows.
+ * Memory is that of the whole process, so that a leak in a session's thread shows; and, apart, what the objects of
+ * all its threads hold, since the process also keeps what they have let go.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Worker } from "node:worker_threads";
 import { readCheckpoint } from "../../../gpu-backend/model/checkpoint.ts";
 import { tierSchema } from "../../../shared/contracts/tier-names.ts";
 import { createRandom } from "../../support/write-checkpoint.ts";
@@ -26,6 +29,13 @@ const WARM_UP_SHARE = 0.25;
 const TIERS = tierSchema.options;
 const MIB = 2 ** 20;
 
+/** MiB by minute. */
+interface MemorySamples {
+  readonly resident: PlotPoint[];
+  /** Objects and buffers of every thread. */
+  readonly held: PlotPoint[];
+}
+
 interface Counts {
   completed: number;
   cancelled: number;
@@ -42,20 +52,24 @@ export const soakPart: BenchPart = {
       unhandled += 1;
     };
     process.on("unhandledRejection", count);
+    const threads: Worker[] = [];
+    const keep = (thread: Worker) => threads.push(thread);
+    process.on("worker", keep);
     try {
       const checkpoint = await readCheckpoint(MODEL_FOLDER);
       await withNodePredictor(checkpoint, async (predictor) => {
         const bench = await BenchEngine.create(checkpoint, predictor);
-        const sampler = sampleMemory(report);
+        const sampler = sampleMemory(threads, report);
         const endsAt = performance.now() + soakMinutes * 60_000;
         const customers = Array.from({ length: IN_FLIGHT }, (_, seed) =>
           keepAsking(bench, checkpoint.config, seed, endsAt),
         );
         const counts = await Promise.all(customers);
-        addFigures(sampler.stop(), counts, report);
+        addFigures(await sampler.stop(), counts, report);
       });
     } finally {
       process.off("unhandledRejection", count);
+      process.off("worker", keep);
     }
     report.add("soak_unhandled_rejections", { value: unhandled, unit: "rejections", runs: 1 });
   },
@@ -88,35 +102,58 @@ async function keepAsking(
   return counts;
 }
 
-function sampleMemory(report: BenchReport): { stop(): PlotPoint[] } {
-  const samples: PlotPoint[] = [];
+function sampleMemory(
+  threads: readonly Worker[],
+  report: BenchReport,
+): { stop(): Promise<MemorySamples> } {
+  const samples: MemorySamples = { resident: [], held: [] };
   const startedAt = performance.now();
   let toldAt = startedAt;
-  const timer = setInterval(() => {
+  const sample = async () => {
     const now = performance.now();
-    const memory = process.memoryUsage().rss / MIB;
-    samples.push({ x: (now - startedAt) / 60_000, y: memory });
+    const x = (now - startedAt) / 60_000;
+    const { rss, heapUsed, external } = process.memoryUsage();
+    const heaps = await Promise.all(threads.map((thread) => thread.getHeapStatistics()));
+    const ofThreads = heaps.map((heap) => heap.used_heap_size + heap.external_memory);
+    const held = ofThreads.reduce((sum, bytes) => sum + bytes, heapUsed + external) / MIB;
+    samples.resident.push({ x, y: rss / MIB });
+    samples.held.push({ x, y: held });
     if (now - toldAt < TELL_INTERVAL_MS) return;
     toldAt = now;
-    report.tell(`${((now - startedAt) / 60_000).toFixed(1)} min: ${memory.toFixed(0)} MiB`);
-  }, SAMPLE_INTERVAL_MS);
+    report.tell(`${x.toFixed(1)} min: ${(rss / MIB).toFixed(0)} MiB, ${held.toFixed(0)} held`);
+  };
+  let isOver = false;
+  const sampling = (async () => {
+    while (!isOver) {
+      await sample();
+      await sleep(SAMPLE_INTERVAL_MS);
+    }
+  })();
   return {
-    stop() {
-      clearInterval(timer);
+    async stop() {
+      isOver = true;
+      await sampling;
       return samples;
     },
   };
 }
 
 function addFigures(
-  samples: readonly PlotPoint[],
+  { resident, held }: MemorySamples,
   counts: readonly Counts[],
   report: BenchReport,
 ): void {
-  const steady = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
+  const steady = resident.slice(Math.floor(resident.length * WARM_UP_SHARE));
+  const steadyHeld = held.slice(Math.floor(held.length * WARM_UP_SHARE));
   const runs = steady.length;
   report.add("soak_memory_slope", { value: slope(steady), unit: "MiB/min", runs });
   report.add("soak_memory", { value: Math.max(...steady.map(({ y }) => y)), unit: "MiB", runs });
+  report.add("soak_held_slope", { value: slope(steadyHeld), unit: "MiB/min", runs });
+  report.add("soak_held", {
+    value: Math.max(...steadyHeld.map(({ y }) => y)),
+    unit: "MiB of objects and buffers, all threads",
+    runs,
+  });
   for (const outcome of ["completed", "cancelled", "failed"] as const) {
     const value = counts.reduce((sum, count) => sum + count[outcome], 0);
     report.add(`soak_${outcome}`, { value, unit: "requests", runs: 1 });

@@ -45,28 +45,33 @@ describe("wholeFirstColumns", () => {
 });
 
 describe("joinRows", () => {
-  const row = fc.array(fc.integer({ min: 1, max: 9 })).map((values) => Float32Array.from(values));
-
-  it("has every row end at the last of its place, with nothing before it", ({ expect }) => {
-    fc.assert(
-      fc.property(
-        fc.array(row, { minLength: 1 }),
-        fc.integer({ min: 1, max: 12 }),
-        (rows, size) => {
-          const joined = joinRows(rows, size);
-          expect(joined).toHaveLength(rows.length * size);
-          for (const [index, values] of rows.entries()) {
-            const place = [...joined.subarray(index * size, (index + 1) * size)];
-            const padding = Array<number>(Math.max(0, size - values.length)).fill(0);
-            expect(place).toEqual([...padding, ...values.slice(-size)].slice(-size));
-          }
-        },
-      ),
-    );
+  const COLUMN_SIZE = 2;
+  const places = fc.record({
+    length: fc.integer({ min: 1, max: 12 }),
+    spanLength: fc.integer({ min: 1, max: 12 }),
+    rows: fc.array(fc.tuple(fc.integer({ min: 0, max: 14 }), fc.nat({ max: 12 })), {
+      minLength: 1,
+    }),
   });
 
-  it("copies nothing where one row has the size", ({ expect }) => {
-    const only = Float32Array.of(1, 2);
-    expect(joinRows([only], 2)).toBe(only);
+  it("has every row end at its context's last column, without its span", ({ expect }) => {
+    fc.assert(
+      fc.property(places, ({ length, spanLength: asked, rows }) => {
+        const spanLength = Math.min(asked, length);
+        const firsts = rows.map(([, first]) => Math.min(first, length - spanLength));
+        const contexts = rows.map(([columns]) =>
+          Float32Array.from({ length: columns * COLUMN_SIZE }, (_, i) => i + 1),
+        );
+        const part = { length, spanLength, firstColumns: Int32Array.from(firsts) };
+        const joined = joinRows(contexts, COLUMN_SIZE, part, (size) => new Float32Array(size));
+        const wanted = contexts.flatMap((context, row) => {
+          const zeros = Array<number>(length * COLUMN_SIZE).fill(0);
+          const placed = [...zeros, ...context].slice(-length * COLUMN_SIZE);
+          placed.splice((firsts[row] ?? 0) * COLUMN_SIZE, spanLength * COLUMN_SIZE);
+          return placed;
+        });
+        expect([...joined]).toEqual(wanted);
+      }),
+    );
   });
 });
