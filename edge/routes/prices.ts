@@ -33,6 +33,7 @@ export function listTiers(context: AppContext): Response {
       tokens_per_step: rule.tokensPerStep,
       confidence_threshold: rule.confidenceThreshold,
       cache: rule.cache,
+      block_length: rule.blockLength,
       early_exit: rule.earlyExit,
       revision_steps_per_token: rule.revisionStepsPerToken,
       unit_price: toPlanPrice(STEP_UNIT_PRICES[id], plan),

@@ -3,6 +3,7 @@
  * passes, so that the table in the contract can be read off.
  */
 
+import type { Tier } from "#shared/contracts/tier-names.ts";
 import { type DecodingRule, decodeByRule, decodeByTier } from "./decodings.ts";
 import { mean } from "./mean.ts";
 import type { EvaluationPart, PartContext } from "./part.ts";
@@ -10,17 +11,20 @@ import { runItems } from "./run-items.ts";
 import { createTasks, type Task } from "./tasks.ts";
 
 const THRESHOLDS = [0.95, 0.9, 0.8, 0.6] as const;
-/** Of the tier that must lose nearly nothing; `null` is the schedule. */
-const CAREFUL_THRESHOLDS = [null, 0.99, 0.98, 0.95, 0.9] as const;
+/** Of the tier that must lose nearly nothing. */
+const CAREFUL_THRESHOLDS = [0.99, 0.98, 0.95] as const;
+/** `null` leaves the block to the node. */
 const BLOCK_LENGTHS = [null, 8] as const;
+const SHORT_BLOCK_LENGTHS = [null, 16, 8, 4, 2] as const;
 /** Of each task's items, one in so many. */
 const STRIDE = 2;
 
 /** By tier: what it may be, beside what it is. */
-const CANDIDATES: Readonly<Record<"draft" | "fast" | "balanced", readonly DecodingRule[]>> = {
-  draft: combine([4, 8], ["dual"], true, THRESHOLDS),
-  fast: combine([2, 4], ["dual"], true, THRESHOLDS),
-  balanced: combine([1, 2], ["prefix", "none"], false, CAREFUL_THRESHOLDS),
+const CANDIDATES: Readonly<Record<Exclude<Tier, "max">, readonly DecodingRule[]>> = {
+  draft: combine([4, 8], ["dual"], true, THRESHOLDS, BLOCK_LENGTHS),
+  fast: combine([2, 4], ["dual"], true, THRESHOLDS, BLOCK_LENGTHS),
+  balanced: combine([1, 2], ["prefix", "none"], false, CAREFUL_THRESHOLDS, SHORT_BLOCK_LENGTHS),
+  quality: combine([1], ["none"], false, [null], SHORT_BLOCK_LENGTHS),
 };
 
 /** A candidate, measured. */
@@ -100,11 +104,12 @@ function combine(
   caches: readonly DecodingRule["cache"][],
   earlyExit: boolean,
   thresholds: readonly DecodingRule["confidenceThreshold"][],
+  blockLengths: readonly DecodingRule["blockLength"][],
 ): DecodingRule[] {
   return tokensPerStep.flatMap((tokens) =>
     caches.flatMap((cache) =>
       thresholds.flatMap((confidenceThreshold) =>
-        BLOCK_LENGTHS.map((blockLength) => ({
+        blockLengths.map((blockLength) => ({
           tokensPerStep: tokens,
           confidenceThreshold,
           cache,

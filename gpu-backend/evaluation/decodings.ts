@@ -1,8 +1,8 @@
-import type { Cache, GenerationParameters } from "#shared/contracts/node-wire.ts";
+import type { GenerationParameters } from "#shared/contracts/node-wire.ts";
 import { chooseUnitPrice } from "#shared/contracts/prices.ts";
 import { toGenerationParameters } from "#shared/contracts/public-api.ts";
 import type { Tier } from "#shared/contracts/tier-names.ts";
-import { EXACT_STEPS_TIER } from "#shared/contracts/tiers.ts";
+import { EXACT_STEPS_TIER, fitBlockLength, type TierRule } from "#shared/contracts/tiers.ts";
 import type { TaskItem } from "./tasks.ts";
 
 /** A way of decoding, and what a step unit of it costs. */
@@ -15,21 +15,14 @@ export interface Decoding {
 }
 
 /** What a tier could be made of. */
-export interface DecodingRule {
-  readonly tokensPerStep: number;
-  readonly confidenceThreshold: number | null;
-  readonly cache: Cache;
-  readonly earlyExit: boolean;
-  /** Of requests at least so long; null for the node's choice. */
-  readonly blockLength: number | null;
-}
+export type DecodingRule = Omit<TierRule, "revisionStepsPerToken">;
 
 /** A tier as the contract has it. */
 export function decodeByTier(tier: Tier): Decoding {
   return {
     name: tier,
     tier,
-    parametersFor: (item) => toGenerationParameters(describe(item), tier),
+    parametersFor: (item) => toGenerationParameters(describe(item), tier, isOpen(item)),
   };
 }
 
@@ -42,6 +35,7 @@ export function decodeInSteps(steps: number): Decoding {
       toGenerationParameters(
         { ...describe(item), steps: Math.min(steps, item.generationLength) },
         EXACT_STEPS_TIER,
+        isOpen(item),
       ),
   };
 }
@@ -53,21 +47,21 @@ export function decodeByRule(rule: DecodingRule): Decoding {
     tier: rule.cache === "dual" ? "draft" : EXACT_STEPS_TIER,
     parametersFor(item) {
       const { generationLength } = item;
-      const blockLength = fitBlock(rule.blockLength, generationLength);
-      const blockCount = blockLength === null ? 1 : generationLength / blockLength;
-      const steps = Math.max(1, Math.floor(generationLength / rule.tokensPerStep), blockCount);
+      const steps = Math.max(1, Math.floor(generationLength / rule.tokensPerStep));
+      const blockLength = isOpen(item) ? fitBlockLength(rule, generationLength, steps) : null;
       return toGenerationParameters(
         {
           ...describe(item),
           steps,
           cache: rule.cache,
-          early_exit: rule.earlyExit && item.input.kind !== "template",
+          early_exit: rule.earlyExit && isOpen(item),
           ...(rule.confidenceThreshold === null
             ? {}
             : { confidence_threshold: rule.confidenceThreshold }),
           ...(blockLength === null ? {} : { block_length: blockLength }),
         },
         EXACT_STEPS_TIER,
+        isOpen(item),
       );
     },
   };
@@ -82,17 +76,13 @@ export function priceOf(
   return stepUnits * chooseUnitPrice(tier, parameters);
 }
 
-function describe({ generationLength, input }: TaskItem) {
-  // A template is as long as it is given, as in toInfillParameters().
-  return {
-    max_tokens: generationLength,
-    ...(input.kind === "template" ? { early_exit: false } : {}),
-  };
+function describe({ generationLength }: TaskItem) {
+  return { max_tokens: generationLength };
 }
 
-/** A block length that divides; null where the asked one does not. */
-function fitBlock(blockLength: number | null, generationLength: number): number | null {
-  return blockLength !== null && generationLength % blockLength === 0 ? blockLength : null;
+/** False where the item's positions are a template's. */
+function isOpen({ input }: TaskItem): boolean {
+  return input.kind !== "template";
 }
 
 function nameRule(rule: DecodingRule): string {

@@ -44,7 +44,7 @@ def short_answer(problem):
 def make_calculation(random_numbers):
     """Returns a calculation of ours as (a, sign, b, result), all of them whole and none negative."""
     sign = random_numbers.choice("+++--**/")
-    largest = 12 if sign in "*/" else random_numbers.choice([10, 40, 60, 100])
+    largest = random_numbers.choice([5, 12] if sign in "*/" else [10, 40, 60, 100])
     a, b = random_numbers.randint(0, largest), random_numbers.randint(0, largest)
     if sign == "+":
         return a, sign, b, a + b

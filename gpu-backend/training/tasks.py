@@ -63,6 +63,7 @@ NOISE_STRATIFIED = True
 ONE_NUMBER_SHARE = 0.25  # of the arithmetic answers in which one number is masked, wherever it stands
 NUMBERS_ONLY_SHARE = 0.05  # of them in which nothing but numbers is masked
 OPEN_NUMBER_SHARE = 0.45  # of them in which a number and all that follows is masked, as when it is written
+OPEN_TAIL = 8  # tokens after an open number that are scored with it: where they stand follows from its width
 OPEN_RESULT_SHARE = 0.6  # of these open numbers that are a calculation's result; else any number of the answer
 OPEN_EQUATIONS_SHARE = 0.4  # of the steps in which so are the equations
 OPEN_ROW = 16  # tokens of the shortest such row; every equation fits
@@ -227,11 +228,12 @@ class Corpus:
         return Batch(ids, maskable, foretold, torch.ones(count), supervised=True, hidden=hidden)
 
     def open_number(self, columns, maskable, hidden):
-        """Masks `[L]` from a digit of the number at `columns`, or what follows it, on; scores to just after it."""
+        """Masks `[L]` from a digit of the number at `columns`, or what follows it, on; scores its OPEN_TAIL too."""
         start = self.random.randint(columns[0], min(columns[-1] + 1, len(maskable) - 1))
         maskable.fill_(False)
-        maskable[start : columns[-1] + 2] = True
-        hidden[columns[-1] + 2 :] = True
+        end = columns[-1] + 1 + OPEN_TAIL
+        maskable[start:end] = True
+        hidden[end:] = True
 
     def number_columns(self, tokens, start):
         """Returns the columns of each number in `tokens`, whose first token stands in column `start`."""

@@ -16,6 +16,8 @@ export const pricedTierSchema = z.strictObject({
   /** `null` is LLaDA's schedule: so many tokens a step. */
   confidence_threshold: z.number().nullable(),
   cache: cacheSchema,
+  /** Positions denoised before the next block begins, at most; `null`: the node's choice, near 32. */
+  block_length: z.int().nullable(),
   early_exit: z.boolean(),
   /** Most steps of revision after the others, for each new token. */
   revision_steps_per_token: z.int(),

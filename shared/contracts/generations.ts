@@ -111,7 +111,7 @@ export function toNativeParameters(request: GenerationRequest, tier: Tier): Gene
   const { template } = request;
   if (!template) return toGenerationParameters(request, tier);
   const max_tokens = countHoleTokens(template);
-  return toGenerationParameters({ ...request, max_tokens, early_exit: false }, tier);
+  return toGenerationParameters({ ...request, max_tokens }, tier, false);
 }
 
 /** Query of `GET /v1/generations/{id}/events`. */

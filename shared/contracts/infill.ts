@@ -59,5 +59,5 @@ export function toInfillParameters(
   tier: Tier,
 ): GenerationParameters {
   const max_tokens = countHoleTokens(template);
-  return toGenerationParameters({ ...fields, max_tokens, early_exit: false }, tier);
+  return toGenerationParameters({ ...fields, max_tokens }, tier, false);
 }

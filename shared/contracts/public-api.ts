@@ -13,7 +13,14 @@ import { type GenerationParameters, generationParametersSchema } from "./node-wi
 import { neutralChatFields, neutralFields, only, refused, withCode } from "./openai-fields.ts";
 import { openAiMessagesSchema, promptSchema } from "./prompt-fields.ts";
 import { type RequestedTier, requestedTierSchema, type Tier } from "./tier-names.ts";
-import { DEFAULT_TIER, EXACT_STEPS_TIER, TIERS, type TierRule, tierSteps } from "./tiers.ts";
+import {
+  DEFAULT_TIER,
+  EXACT_STEPS_TIER,
+  fitBlockLength,
+  TIERS,
+  type TierRule,
+  tierSteps,
+} from "./tiers.ts";
 
 const parameters = generationParametersSchema.shape;
 
@@ -136,15 +143,22 @@ export function toTier({ tier, steps }: Pick<AnyRequest, "tier" | "steps">): Req
  * other fields that are not set are left for the node's defaults.
  *
  * @param tier What {@link toTier} says, or what was chosen for `auto`.
+ * @param isOpen False where the positions to fill are a template's.
  */
-export function toGenerationParameters(request: AnyRequest, tier: Tier): GenerationParameters {
+export function toGenerationParameters(
+  request: AnyRequest,
+  tier: Tier,
+  isOpen = hasOpenEnd(request),
+): GenerationParameters {
   const { stop } = request;
   const generationLength = toGenerationLength(request);
-  const rule = fitRule(TIERS[tier], request);
+  const rule = fitRule(TIERS[tier], request, isOpen);
+  const steps =
+    request.steps ?? tierSteps(tier, generationLength, request.block_length ?? undefined);
   const set = {
     max_tokens: generationLength,
-    steps: request.steps ?? tierSteps(tier, generationLength, request.block_length ?? undefined),
-    block_length: request.block_length,
+    steps,
+    block_length: request.block_length ?? fitBlockLength(rule, generationLength, steps),
     remasking: request.remasking,
     confidence_threshold: request.confidence_threshold ?? rule.confidenceThreshold,
     cache: request.cache ?? rule.cache,
@@ -163,12 +177,15 @@ export function toGenerationParameters(request: AnyRequest, tier: Tier): Generat
 }
 
 /** A tier's rule without what this request cannot have. */
-function fitRule(rule: TierRule, request: AnyRequest): TierRule {
+function fitRule(rule: TierRule, request: AnyRequest, isOpen: boolean): TierRule {
+  const { steps, deadline_ms: deadline } = request;
   const isSure = request.remasking !== "random";
   return {
     ...rule,
     confidenceThreshold: isSure ? rule.confidenceThreshold : null,
     revisionStepsPerToken: isSure ? rule.revisionStepsPerToken : 0,
-    earlyExit: rule.earlyExit && hasOpenEnd(request),
+    // Named steps are LLaDA's own; a step that is hastened writes no more than its block.
+    blockLength: isOpen && !steps && !deadline ? rule.blockLength : null,
+    earlyExit: rule.earlyExit && isOpen,
   };
 }

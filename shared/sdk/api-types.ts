@@ -272,6 +272,7 @@ export interface PricedTier {
   tokens_per_step: number;
   confidence_threshold: number | null;
   cache: "none" | "prefix" | "dual";
+  block_length: number | null;
   early_exit: boolean;
   revision_steps_per_token: number;
   unit_price: number;

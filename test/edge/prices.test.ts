@@ -111,6 +111,7 @@ describe("the tiers", () => {
       tokens_per_step: 8,
       confidence_threshold: 0.9,
       cache: "dual",
+      block_length: null,
       early_exit: true,
       revision_steps_per_token: 0,
       unit_price: 9,

@@ -3,20 +3,13 @@ import { describe, it } from "vitest";
 import { checkBody } from "../../../../edge/middleware/check-body.ts";
 import { ApiError } from "../../../../shared/contracts/errors.ts";
 import {
-  type ChatCompletionRequest,
-  type CompletionRequest,
   chatCompletionRequestSchema,
   completionRequestSchema,
-  toGenerationParameters,
-  toTier,
 } from "../../../../shared/contracts/public-api.ts";
-import { tierSchema } from "../../../../shared/contracts/tier-names.ts";
 
 const jsonFormat = { type: "json_schema", json_schema: { name: "any", schema: { type: "null" } } };
 
 const messages = [{ role: "user", content: "Hi" }];
-const toParameters = (request: ChatCompletionRequest | CompletionRequest) =>
-  toGenerationParameters(request, tierSchema.parse(toTier(request)));
 const check = (body: unknown) => checkBody(chatCompletionRequestSchema, body);
 
 /** The code and the field of a refusal, or `null` for a body that is taken. */
@@ -183,89 +176,6 @@ describe("a chat request", () => {
           expect(String(error)).not.toContain("S3CRET");
         }
       }),
-    );
-  });
-});
-
-describe("the parameters of a generation", () => {
-  it("are what was set, and the contract's defaults", ({ expect }) => {
-    expect(toParameters(check({ messages }))).toEqual({
-      max_tokens: 64,
-      steps: 32,
-      temperature: 0,
-      cfg_scale: 0,
-      remasking: "low_confidence",
-      seed: 0,
-      logits_eos_inf: false,
-      confidence_eos_eot_inf: false,
-      stop: [],
-      confidence_threshold: 0.99,
-      cache: "prefix",
-      early_exit: false,
-      revision_steps: 0,
-    });
-    const body = check({ messages, max_completion_tokens: 8, steps: null, stop: "x", seed: 3 });
-    expect(toParameters(body)).toMatchObject({ max_tokens: 8, stop: ["x"], seed: 3 });
-    expect(toParameters(body)).toMatchObject({ steps: 4 });
-  });
-
-  it.for([
-    ["draft", 8, 0.9, "dual", true, 0],
-    ["fast", 16, 0.9, "dual", true, 0],
-    ["balanced", 32, 0.99, "prefix", false, 0],
-    ["quality", 64, undefined, "none", false, 0],
-    ["max", 64, undefined, "none", false, 64],
-  ] as const)(
-    "of the tier %s are %i steps for 64 tokens, decoded as its table says",
-    async ([tier, steps, threshold, cache, exits, revisions], { expect }) => {
-      const body = check({ messages, tier });
-      expect(toTier(body)).toBe(tier);
-      const parameters = toParameters(body);
-      expect(parameters).toMatchObject({ steps, cache, early_exit: exits });
-      expect(parameters.confidence_threshold).toBe(threshold);
-      expect(parameters.revision_steps).toBe(revisions);
-    },
-  );
-
-  it("are the request's own where it sets what a tier has", ({ expect }) => {
-    const own = { confidence_threshold: 0.5, cache: "none", early_exit: false, revision_steps: 3 };
-    expect(toParameters(check({ messages, tier: "draft", ...own }))).toMatchObject({
-      steps: 8,
-      ...own,
-    });
-    expect(toParameters(check({ messages, tier: "max", revision_steps: 0 }))).toEqual(
-      toParameters(check({ messages, tier: "quality" })),
-    );
-  });
-
-  it("go by no confidence under random remasking, which draws it", ({ expect }) => {
-    for (const tier of ["draft", "max"] as const) {
-      const parameters = toParameters(check({ messages, tier, remasking: "random" }));
-      expect(parameters.confidence_threshold).toBeUndefined();
-      expect(parameters.revision_steps).toBe(0);
-    }
-  });
-
-  it("have the tier's early exit only where the text ends what is generated", ({ expect }) => {
-    const body = { prompt: "Once", tier: "draft", suffix: "The end." };
-    expect(toParameters(checkBody(completionRequestSchema, body))).toMatchObject({
-      early_exit: false,
-      cache: "dual",
-    });
-  });
-
-  it("have at least one step a block, and exact steps where they are named", ({ expect }) => {
-    const blocks = check({ messages, tier: "draft", block_length: 4 });
-    expect(toParameters(blocks).steps).toBe(16);
-    const exact = check({ messages, steps: 7 });
-    expect(toParameters(exact)).toMatchObject({ steps: 7, cache: "none" });
-    expect(toParameters(exact).confidence_threshold).toBeUndefined();
-    expect(toTier(exact)).toBe("quality");
-  });
-
-  it("name a tier or steps, not both", ({ expect }) => {
-    expect(() => check({ messages, tier: "draft", steps: 8 })).toThrowError(
-      expect.objectContaining({ code: "invalid_parameter", param: "tier" }),
     );
   });
 });
