@@ -34,8 +34,8 @@ export interface TierRule {
 /** Fast-dLLM's published threshold. */
 const THRESHOLD = 0.9;
 /**
- * Of `balanced`. At 0.95 digits that depend on each other are committed at once: the embedded model loses 8
- * points of its sums, at 0.99 none, for half as many passes more.
+ * Of `balanced`. At 0.95 digits that depend on each other are committed at once: an earlier embedded model
+ * lost 8 points of its sums, at 0.99 none, for half as many passes more.
  */
 const CAREFUL_THRESHOLD = 0.99;
 /**
