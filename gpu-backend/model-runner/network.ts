@@ -6,7 +6,6 @@
  * blocks (session-worker.ts).
  */
 
-import { isDeepStrictEqual } from "node:util";
 import type { BatchAnswer } from "../canvas/candidate-choices.ts";
 import type { BatchContext, CanvasBatch } from "../canvas/canvas-batch.ts";
 import { CHOICE_NAMES } from "../model/choice-outputs.ts";
@@ -33,6 +32,8 @@ interface Join {
   readonly contexts: readonly KeyValues[];
   readonly part: ContextPart;
   readonly joined: KeyValues;
+  /** `[rows, columns]` of what is joined. */
+  readonly attended: Uint8Array;
 }
 
 /** A loaded network with its memo of contexts; one call at a time. */
@@ -96,34 +97,35 @@ export class Network {
     const { length, firstColumns } = context;
     const part = { length, firstColumns, spanLength: batch.length };
     const contexts = await this.#findContexts(wholeRows(rowCount, context));
-    const joined = this.#join(contexts, part);
+    const { joined, attended } = this.#join(contexts, part, context.attended);
     const inputs = {
       ...this.#keptInputs(
         rowCount,
         length - batch.length,
         (layer, kind) => joined[kind][layer] ?? new Float32Array(0),
       ),
-      ...toInputs(batch, wholeFirstColumns(context), attendedColumns(batch, context, part)),
+      ...toInputs(batch, wholeFirstColumns(context), joinAttended(batch, attended)),
     };
     return await this.#session.run(inputs, answerNames(batch));
   }
 
   /** Keys and values of all rows as one batch; the same rows come at every step of their blocks. */
-  #join(contexts: readonly KeyValues[], part: ContextPart): KeyValues {
+  #join(contexts: readonly KeyValues[], part: ContextPart, attended: Uint8Array): Join {
     const last = this.#lastJoin;
-    const isSame =
-      last?.contexts.length === contexts.length &&
-      last.contexts.every((kept, row) => kept === contexts[row]) &&
-      isDeepStrictEqual(last.part, part);
-    if (last !== null && isSame) return last.joined;
+    if (last !== null && isSameJoin(last, contexts, part)) return last;
     const join = (kind: keyof KeyValues) =>
       this.#own.map((_, layer) => {
         const rows = contexts.map((kept) => kept[kind][layer] ?? new Float32Array(0));
         return joinRows(rows, this.#shape.kvSize, part, (size) => new Float32Array(size));
       });
-    const joined = { keys: join("keys"), values: join("values") };
-    this.#lastJoin = { contexts, part, joined };
-    return joined;
+    const attendedRows = contexts.map((_, row) => sliceRow(attended, part.length, row));
+    this.#lastJoin = {
+      contexts,
+      part,
+      joined: { keys: join("keys"), values: join("values") },
+      attended: joinRows(attendedRows, 1, part, (size) => new Uint8Array(size)),
+    };
+    return this.#lastJoin;
   }
 
   /** Keys and values of every row, computed where they are not kept. */
@@ -270,20 +272,27 @@ function readAnswer(outputs: OutputTensors, { choices }: CanvasBatch): BatchAnsw
   };
 }
 
-/** `[rowCount, context]`: the columns of the context but the span's, then the span's. */
-function attendedColumns(batch: CanvasBatch, context: BatchContext, part: ContextPart): Uint8Array {
-  const { rowCount, length } = batch;
-  const rows = Array.from({ length: rowCount }, (_, row) =>
-    sliceRow(context.attended, context.length, row),
+/** Tells whether `last` is what would come of joining: a context stands for its row's padding, too. */
+function isSameJoin(last: Join, contexts: readonly KeyValues[], part: ContextPart): boolean {
+  return (
+    last.part.length === part.length &&
+    last.part.spanLength === part.spanLength &&
+    last.contexts.length === contexts.length &&
+    last.contexts.every((kept, row) => kept === contexts[row]) &&
+    last.part.firstColumns.every((column, row) => column === part.firstColumns[row])
   );
-  const kept = joinRows(rows, 1, part, (size) => new Uint8Array(size));
-  const attended = new Uint8Array(rowCount * context.length);
+}
+
+/** `[rowCount, kept + span]`: the kept columns, then the span's. */
+function joinAttended({ rowCount, length, attended }: CanvasBatch, kept: Uint8Array): Uint8Array {
+  const keptLength = kept.length / rowCount;
+  const joined = new Uint8Array(kept.length + attended.length);
   for (let row = 0; row < rowCount; row += 1) {
-    const start = row * context.length;
-    attended.set(sliceRow(kept, context.length - length, row), start);
-    attended.set(sliceRow(batch.attended, length, row), start + context.length - length);
+    const start = row * (keptLength + length);
+    joined.set(sliceRow(kept, keptLength, row), start);
+    joined.set(sliceRow(attended, length, row), start + keptLength);
   }
-  return attended;
+  return joined;
 }
 
 function keyOfRow({ tokenIds, attended, length }: CanvasBatch, row: number): string {
