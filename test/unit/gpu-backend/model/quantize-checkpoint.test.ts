@@ -72,7 +72,8 @@ describe("quantizeCheckpoint", () => {
     }
     await Promise.all(predictors.map((each) => each.close()));
     expect(meter.result.positions).toBe(128);
-    expect(meter.result.argmaxAgreement).toBeGreaterThan(0.94);
-    expect(meter.result.meanDivergence).toBeLessThan(0.01);
+    // Half of the text is hidden: here and there two tokens are nearly as likely.
+    expect(meter.result.argmaxAgreement).toBeGreaterThan(0.92);
+    expect(meter.result.meanDivergence).toBeLessThan(0.003);
   });
 });
