@@ -32,7 +32,7 @@ interface Join {
   readonly contexts: readonly KeyValues[];
   readonly part: ContextPart;
   readonly joined: KeyValues;
-  /** `[rows, columns]` of what is joined. */
+  /** `[rows, kept columns]`: 0 where one is padding. */
   readonly attended: Uint8Array;
 }
 

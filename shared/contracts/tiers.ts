@@ -22,7 +22,7 @@ export interface TierRule {
   readonly cache: Cache;
   /**
    * Positions denoised before the next block begins, at most; `null` leaves them to the node. Not beside a suffix,
-   * a template or a JSON schema, whose text is known on both sides.
+   * a template or a JSON schema, whose text is known on both sides, nor named steps or a deadline.
    */
   readonly blockLength: number | null;
   /** Not beside a suffix, a template or a JSON schema. */

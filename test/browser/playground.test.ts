@@ -85,7 +85,7 @@ describe("the playground", () => {
     const charged = await figure(visitor, "Charged").textContent();
     expect(Number(charged?.slice(1))).toBeCloseTo(-(entry?.amount ?? 0) / 1e6, 9);
     // Far from the 384 steps that it was quoted for.
-    expect(-(entry?.amount ?? 0)).toBeLessThan(300 * 20);
+    expect(-(entry?.amount ?? 0)).toBeLessThan(200 * 20);
   });
 
   it("runs two tiers beside each other", async ({ expect }) => {

@@ -143,17 +143,15 @@ function addFigures(
   counts: readonly Counts[],
   report: BenchReport,
 ): void {
-  const steady = resident.slice(Math.floor(resident.length * WARM_UP_SHARE));
-  const steadyHeld = held.slice(Math.floor(held.length * WARM_UP_SHARE));
-  const runs = steady.length;
-  report.add("soak_memory_slope", { value: slope(steady), unit: "MiB/min", runs });
-  report.add("soak_memory", { value: Math.max(...steady.map(({ y }) => y)), unit: "MiB", runs });
-  report.add("soak_held_slope", { value: slope(steadyHeld), unit: "MiB/min", runs });
-  report.add("soak_held", {
-    value: Math.max(...steadyHeld.map(({ y }) => y)),
-    unit: "MiB of objects and buffers, all threads",
-    runs,
-  });
+  for (const [name, samples, unit] of [
+    ["soak_memory", resident, "MiB"],
+    ["soak_held", held, "MiB of objects and buffers, all threads"],
+  ] as const) {
+    const steady = samples.slice(Math.floor(samples.length * WARM_UP_SHARE));
+    const runs = steady.length;
+    report.add(`${name}_slope`, { value: slope(steady), unit: "MiB/min", runs });
+    report.add(name, { value: Math.max(...steady.map(({ y }) => y)), unit, runs });
+  }
   for (const outcome of ["completed", "cancelled", "failed"] as const) {
     const value = counts.reduce((sum, count) => sum + count[outcome], 0);
     report.add(`soak_${outcome}`, { value, unit: "requests", runs: 1 });
